@@ -1,0 +1,3 @@
+//! The `innkeeper` program.
+
+fn main() {}

@@ -1,0 +1,11 @@
+//! Every integration test, in one binary.
+
+mod it {
+    mod conformance {
+        mod clients;
+        mod hosts;
+        mod patterns;
+        mod settings;
+    }
+    mod config;
+}
