@@ -1,0 +1,545 @@
+//! One HTTP/1 client: requests one after the other, each judged on its head, then forwarded, answered or tunnelled.
+//!
+//! This loop is ours because it is what the program is for and what its speed hangs on; HTTP/2 is salvo's
+//! (`http2.rs`). Every waiting place watches three things at once: the peer, the deadline, and a server that stops.
+
+use std::future::poll_fn;
+use std::io;
+use std::pin::{Pin, pin};
+use std::task::{Context, Poll};
+use std::time::Duration;
+
+use http_body_util::BodyExt;
+use hyper::Response;
+use tokio::io::AsyncWrite;
+
+use super::body::{Coding, Decoder};
+use super::buffer::{self, Buffer};
+use super::flow::{Flow, Interruption};
+use super::forward::{self, Delivery};
+use super::gate::{AnswerBody, Gate, Order, Peer, Plan, Proof};
+use super::http1::{self, AnswerHead, Malformed, Version};
+use super::upstream::{self, Failure, Link};
+use super::watch::{Alarm, Watch};
+use super::wire::Wire;
+
+/// How long a refused client may go on sending what nobody reads, so that it gets to read the answer.
+const LINGER: Duration = Duration::from_secs(2);
+
+/// How much of it is read, in bytes.
+const LINGER_BYTES: usize = 64 * 1024;
+
+/// What becomes of the connection after a request.
+enum Next {
+    /// It serves another.
+    Request,
+    /// It is closed; the client may still be sending.
+    Close,
+    /// It is dropped at once: the client has gone, or was promised more than will come.
+    Drop,
+}
+
+/// How the wait for the upstream's answer ended.
+enum Reply {
+    /// Its head is there, the client's head is written to the vector.
+    Answer { head: Vec<u8>, body: Decoder, delivery: Delivery, keeps: Option<Option<u32>> },
+    /// It agreed to a WebSocket.
+    Switch { head: Vec<u8> },
+    /// It failed.
+    Failed(Failure),
+    /// The client left, or broke its body's framing.
+    ClientGone,
+}
+
+/// A client and everything needed to serve it.
+pub struct Connection {
+    wire: Wire,
+    input: Buffer,
+    watch: Watch,
+    gate: Gate,
+    peer: Peer,
+}
+
+impl Connection {
+    /// A connection that was accepted, and over TLS shaken hands on.
+    #[must_use]
+    pub fn new(wire: Wire, peer: Peer, gate: Gate, watch: Watch) -> Self {
+        Self { wire, input: Buffer::default(), watch, gate, peer }
+    }
+
+    /// Serves requests until one side has had enough.
+    pub async fn serve(mut self) {
+        let mut fresh_upstream = false;
+        let mut proof = None;
+        loop {
+            let Some(plan) = self.next_plan(proof.take()).await else { return };
+            let next = match plan {
+                Plan::Prove(claim) => {
+                    self.watch.set(None);
+                    proof = Some(self.gate.prove(claim).await);
+                    continue;
+                }
+                Plan::Forward(order) => match self.forward(order, fresh_upstream).await {
+                    Some(next) => next,
+                    None => {
+                        fresh_upstream = true;
+                        continue;
+                    }
+                },
+                Plan::Answer { response, version, keeps_alive, head_length, body, bodyless } => {
+                    self.input.consume(head_length);
+                    let keeps_alive = keeps_alive && self.skip_body(body);
+                    self.answer(response, version, keeps_alive, bodyless).await
+                }
+                Plan::Folder { request, version, keeps_alive, head_length, body, bodyless } => {
+                    self.input.consume(head_length);
+                    let keeps_alive = keeps_alive && self.skip_body(body);
+                    let response = self.gate.file(request).await;
+                    self.answer(response, version, keeps_alive, bodyless).await
+                }
+            };
+            fresh_upstream = false;
+            match next {
+                Next::Request => {}
+                Next::Close => return self.linger().await,
+                Next::Drop => return,
+            }
+        }
+    }
+
+    /// Waits for a whole request head and asks the gate about it. `None`: the connection is over.
+    async fn next_plan(&mut self, mut proof: Option<Proof>) -> Option<Plan> {
+        if self.input.is_empty() {
+            self.input.rest();
+            self.watch.set(Some(self.gate.limits().idle));
+        }
+        let mut began = false;
+        loop {
+            if !self.input.is_empty() {
+                if let Some(plan) = self.gate.plan(self.input.bytes(), &mut self.peer, proof.take()) {
+                    return Some(plan);
+                }
+                if !began {
+                    began = true;
+                    self.watch.set(Some(self.gate.limits().head));
+                }
+            }
+            let Self { wire, input, watch, .. } = self;
+            let read = poll_fn(|cx| {
+                if let Poll::Ready(read) = input.poll_read(cx, wire) {
+                    return Poll::Ready(Ok(read));
+                }
+                // Somebody in the middle of a head may finish it; somebody idle is told at once.
+                let alarm = if began { watch.poll_deadline(cx) } else { watch.poll(cx) };
+                // An idle connection should hold no memory while nothing comes.
+                input.rest();
+                alarm.map(Err)
+            })
+            .await;
+            match read {
+                Ok(Ok(count)) if count > 0 => {}
+                Err(Alarm::Deadline) if began => return Some(self.gate.head_timeout(&self.peer)),
+                _ => {
+                    self.finish().await;
+                    return None;
+                }
+            }
+        }
+    }
+
+    /// Drops a request body that came together with its head. False: there is more of it than that.
+    fn skip_body(&mut self, mut body: Decoder) -> bool {
+        while !body.is_done() && !self.input.is_empty() {
+            let Ok(span) = body.look(self.input.bytes()) else { return false };
+            self.input.consume(span.framing + span.data);
+            if span.data > 0 {
+                body.used(span.data);
+            }
+        }
+        body.is_done()
+    }
+
+    /// Sends a request on and its answer back. `None`: the upstream had closed the idle connection that was tried;
+    /// the request still lies in the input and can be tried again.
+    async fn forward(&mut self, mut order: Order, fresh: bool) -> Option<Next> {
+        self.watch.set(None);
+        let upstream = order.upstream.clone();
+        let idle = if fresh { None } else { upstream.idle(order.repeatable) };
+        let mut link = match idle {
+            Some(link) => link,
+            None => match self.connect(&upstream, order.head_length).await {
+                Some(Ok(link)) => link,
+                Some(Err(failure)) => return Some(self.fail(&order, &failure).await),
+                None => return Some(Next::Drop),
+            },
+        };
+        // A request that may be repeated has no body, and stays in the input until it is answered.
+        let retained = if order.repeatable && link.reused { order.head_length } else { 0 };
+        if retained == 0 {
+            self.input.consume(order.head_length);
+        }
+        let mut upload = Flow::new(std::mem::take(&mut order.head), order.body, order.coding);
+        if order.expects_continue && !order.body.is_done() && self.input.is_empty() {
+            // The verdict is in, so the body may come (RFC 9110, section 10.1.1).
+            if write_all(&mut self.wire, &mut self.watch, b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
+                return Some(Next::Drop);
+            }
+        }
+        match self.await_answer(&mut link, &mut upload, &order, retained).await {
+            Reply::Failed(Failure::Closed(_)) if retained > 0 => None,
+            reply => {
+                self.input.consume(retained);
+                Some(self.deliver(reply, link, upload, &order).await)
+            }
+        }
+    }
+
+    async fn deliver(&mut self, reply: Reply, link: Link, upload: Flow, order: &Order) -> Next {
+        match reply {
+            Reply::Failed(failure) => {
+                let next = self.fail(order, &failure).await;
+                if upload.has_read_all() { next } else { Next::Close }
+            }
+            Reply::ClientGone => Next::Drop,
+            Reply::Switch { head } => {
+                self.tunnel(link, head).await;
+                Next::Drop
+            }
+            Reply::Answer { head, body, delivery, keeps } => {
+                let download = Flow::new(head, body, delivery.coding);
+                self.relay(link, upload, download, delivery, keeps).await
+            }
+        }
+    }
+
+    /// Connects, unless the client leaves first.
+    async fn connect(&mut self, upstream: &upstream::Upstream, head_length: usize) -> Option<Result<Link, Failure>> {
+        let mut connecting = pin!(upstream.connect());
+        let Self { wire, input, watch, .. } = self;
+        poll_fn(|cx| match connecting.as_mut().poll(cx) {
+            Poll::Ready(link) => Poll::Ready(Some(link)),
+            Poll::Pending if client_left(cx, wire, input, head_length).is_ready() => Poll::Ready(None),
+            Poll::Pending => watch.poll_deadline(cx).map(|_| None),
+        })
+        .await
+    }
+
+    /// Sends the request while waiting for the answer's head: an upstream may well answer before it has it all.
+    async fn await_answer(
+        &mut self,
+        link: &mut Link,
+        upload: &mut Flow,
+        order: &Order,
+        retained: usize,
+    ) -> Reply {
+        let limits = self.gate.limits();
+        self.watch.set(if upload.has_read_all() { limits.answer } else { Some(limits.body) });
+        let closing = self.watch.is_closing();
+        let Self { wire, input, watch, .. } = self;
+        let mut uploading = true;
+        let mut progress = 0;
+        poll_fn(|cx| {
+            if uploading {
+                match upload.poll(cx, wire, input, &mut link.wire) {
+                    Poll::Pending => {}
+                    Poll::Ready(Ok(())) => {
+                        uploading = false;
+                        watch.set(limits.answer);
+                    }
+                    // It takes no more, but it may have said why.
+                    Poll::Ready(Err(Interruption::Sink(_))) => uploading = false,
+                    Poll::Ready(Err(_)) => return Poll::Ready(Reply::ClientGone),
+                }
+            }
+            loop {
+                if let Some(reply) = read_reply(link, order, closing) {
+                    return Poll::Ready(reply);
+                }
+                match link.input.poll_read(cx, &mut link.wire) {
+                    Poll::Ready(Ok(0)) => {
+                        return Poll::Ready(Reply::Failed(Failure::Closed(io::ErrorKind::UnexpectedEof.into())));
+                    }
+                    Poll::Ready(Ok(_)) => {}
+                    Poll::Ready(Err(error)) => return Poll::Ready(Reply::Failed(Failure::Closed(error))),
+                    Poll::Pending => break,
+                }
+            }
+            link.input.rest();
+            if upload.has_read_all() && client_left(cx, wire, input, retained).is_ready() {
+                return Poll::Ready(Reply::ClientGone);
+            }
+            while watch.poll_deadline(cx).is_ready() {
+                match (uploading, limits.answer) {
+                    (true, _) if upload.carried() > progress => {
+                        progress = upload.carried();
+                        watch.set(Some(limits.body));
+                    }
+                    (true, _) => return Poll::Ready(Reply::ClientGone),
+                    (false, Some(limit)) => return Poll::Ready(Reply::Failed(Failure::Silent(limit))),
+                    (false, None) => watch.set(None),
+                }
+            }
+            Poll::Pending
+        })
+        .await
+    }
+
+    /// Carries the answer's body to the client, and what is left of the request's to the upstream.
+    async fn relay(
+        &mut self,
+        mut link: Link,
+        mut upload: Flow,
+        mut download: Flow,
+        delivery: Delivery,
+        keeps: Option<Option<u32>>,
+    ) -> Next {
+        let limit = self.gate.limits().body;
+        self.watch.set(Some(limit));
+        let Self { wire, input, watch, .. } = self;
+        let mut uploading = !upload.is_done();
+        let mut progress = 0;
+        let whole = poll_fn(|cx| {
+            if uploading && !upload.poll(cx, wire, input, &mut link.wire).is_pending() {
+                uploading = false;
+            }
+            match download.poll(cx, &mut link.wire, &mut link.input, wire) {
+                Poll::Ready(result) => return Poll::Ready(result.is_ok()),
+                Poll::Pending => link.input.rest(),
+            }
+            if upload.has_read_all() && client_left(cx, wire, input, 0).is_ready() {
+                return Poll::Ready(false);
+            }
+            while watch.poll_deadline(cx).is_ready() {
+                // An upstream may think for as long as it likes; a client that takes nothing may not.
+                if download.waits_for_sink() && download.carried() == progress {
+                    return Poll::Ready(false);
+                }
+                progress = download.carried();
+                watch.set(Some(limit));
+            }
+            Poll::Pending
+        })
+        .await;
+        if !whole {
+            // The client must not take what it has for all there is.
+            return Next::Drop;
+        }
+        if !upload.is_done() {
+            return Next::Close;
+        }
+        if let Some(keeps_for) = keeps {
+            self.gate.upstream_keep(link, keeps_for);
+        }
+        if delivery.keeps_alive { Next::Request } else { Next::Close }
+    }
+
+    /// Carries bytes both ways until both sides have said their last, or the server stops.
+    async fn tunnel(&mut self, mut link: Link, head: Vec<u8>) {
+        self.watch.set(None);
+        let mut up = Flow::new(buffer::lend(), Decoder::UntilClose, Coding::Plain);
+        let mut down = Flow::new(head, Decoder::UntilClose, Coding::Plain);
+        let Self { wire, input, watch, .. } = self;
+        let (mut up_open, mut down_open) = (true, true);
+        poll_fn(|cx| {
+            if up_open && let Poll::Ready(end) = up.poll(cx, wire, input, &mut link.wire) {
+                up_open = false;
+                if end.is_err() || Pin::new(&mut link.wire).poll_shutdown(cx).is_pending() {
+                    return Poll::Ready(());
+                }
+            }
+            if down_open && let Poll::Ready(end) = down.poll(cx, &mut link.wire, &mut link.input, wire) {
+                down_open = false;
+                if end.is_err() || Pin::new(&mut *wire).poll_shutdown(cx).is_pending() {
+                    return Poll::Ready(());
+                }
+            }
+            input.rest();
+            link.input.rest();
+            if !up_open && !down_open {
+                return Poll::Ready(());
+            }
+            match watch.poll(cx) {
+                Poll::Ready(Alarm::Closing) => Poll::Ready(()),
+                _ => Poll::Pending,
+            }
+        })
+        .await;
+        // Both sides learn of the end by a proper close, not by a reset.
+        let _ = poll_fn(|cx| Pin::new(&mut link.wire).poll_shutdown(cx)).await;
+        self.finish().await;
+    }
+
+    /// Answers for an upstream that cannot.
+    async fn fail(&mut self, order: &Order, failure: &Failure) -> Next {
+        let response = self.gate.upstream_failed(order, failure);
+        let keeps_alive = order.keeps_alive && order.body.is_done();
+        self.answer(response, order.version, keeps_alive, order.bodyless).await
+    }
+
+    /// Writes an answer of our own.
+    async fn answer(
+        &mut self,
+        response: Response<AnswerBody>,
+        version: Version,
+        keeps_alive: bool,
+        bodyless: bool,
+    ) -> Next {
+        self.watch.set(Some(self.gate.limits().body));
+        let keeps_alive = keeps_alive && !self.watch.is_closing();
+        let (parts, mut body) = response.into_parts();
+        let mut out = buffer::lend();
+        forward::put_status(&mut out, parts.status.as_u16(), parts.status.canonical_reason().unwrap_or_default());
+        for (name, value) in &parts.headers {
+            forward::put_field(&mut out, name.as_str(), value.as_bytes());
+        }
+        forward::put_connection(&mut out, version, keeps_alive);
+        out.extend_from_slice(b"\r\n");
+        let mut whole = true;
+        while !bodyless {
+            match body.frame().await {
+                None => break,
+                Some(Ok(frame)) => {
+                    let Ok(data) = frame.into_data() else { continue };
+                    out.extend_from_slice(&data);
+                    if out.len() > buffer::SIZE {
+                        if write_all(&mut self.wire, &mut self.watch, &out).await.is_err() {
+                            return Next::Drop;
+                        }
+                        out.clear();
+                    }
+                }
+                Some(Err(_)) => {
+                    whole = false;
+                    break;
+                }
+            }
+        }
+        let written = write_all(&mut self.wire, &mut self.watch, &out).await;
+        buffer::give_back(out);
+        match (written, whole, keeps_alive) {
+            (Err(_), ..) | (_, false, _) => Next::Drop,
+            (Ok(()), true, true) => Next::Request,
+            (Ok(()), true, false) => Next::Close,
+        }
+    }
+
+    /// Closes so that the last answer is read: with unread bytes in the socket, TCP would reset the connection.
+    async fn linger(&mut self) {
+        self.finish().await;
+        self.watch.set(Some(LINGER));
+        let mut left = LINGER_BYTES;
+        let Self { wire, input, watch, .. } = self;
+        poll_fn(|cx| {
+            loop {
+                input.consume(input.bytes().len());
+                if watch.is_closing() {
+                    return Poll::Ready(());
+                }
+                match input.poll_read(cx, wire) {
+                    Poll::Ready(Ok(count)) if count > 0 && count < left => left -= count,
+                    Poll::Ready(_) => return Poll::Ready(()),
+                    Poll::Pending => return watch.poll_deadline(cx).map(|_| ()),
+                }
+            }
+        })
+        .await;
+    }
+
+    /// Says the last word on the wire, without waiting for a client that does not listen.
+    async fn finish(&mut self) {
+        self.watch.set(Some(LINGER));
+        let Self { wire, watch, .. } = self;
+        poll_fn(|cx| match Pin::new(&mut *wire).poll_shutdown(cx) {
+            Poll::Ready(_) => Poll::Ready(()),
+            Poll::Pending => watch.poll_deadline(cx).map(|_| ()),
+        })
+        .await;
+    }
+}
+
+/// Ready when the client has gone. What it says meanwhile, a next request, is kept for later. The first `known`
+/// bytes of `input` are the present request.
+fn client_left(cx: &mut Context<'_>, wire: &mut Wire, input: &mut Buffer, known: usize) -> Poll<()> {
+    loop {
+        if input.bytes().len() > known {
+            // Its next request is here already; that it leaves will show when it is answered.
+            return Poll::Pending;
+        }
+        match input.poll_read(cx, wire) {
+            Poll::Ready(Ok(count)) if count > 0 => {}
+            Poll::Ready(_) => return Poll::Ready(()),
+            Poll::Pending => {
+                input.rest();
+                return Poll::Pending;
+            }
+        }
+    }
+}
+
+/// Reads the answer's head from what has arrived, and writes the client's. `None`: there is more to come.
+fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
+    loop {
+        if link.input.is_empty() {
+            return None;
+        }
+        let mut memory = http1::fields();
+        let (answer, length) = match AnswerHead::parse(link.input.bytes(), &mut memory, order.bodyless) {
+            Ok(Some(parsed)) => parsed,
+            Ok(None) if link.input.is_full() => return Some(Reply::Failed(Failure::Unreadable)),
+            Ok(None) => return None,
+            Err(_) => return Some(Reply::Failed(Failure::Unreadable)),
+        };
+        let mut head = buffer::lend();
+        let reply = match answer.status {
+            101 if order.websocket => {
+                forward::write_switch(&answer, &mut head);
+                Reply::Switch { head }
+            }
+            101 => Reply::Failed(Failure::Unreadable),
+            // Hints for a connection that the client does not have.
+            100..=199 => {
+                link.input.consume(length);
+                buffer::give_back(head);
+                continue;
+            }
+            _ => {
+                let keeps_alive = order.keeps_alive && !closing;
+                let delivery = forward::write_answer(&answer, order.version, keeps_alive, &mut head);
+                let keeps = answer.keeps_alive.then_some(answer.keeps_for);
+                Reply::Answer { head, body: answer.body, delivery, keeps }
+            }
+        };
+        link.input.consume(length);
+        return Some(reply);
+    }
+}
+
+/// Writes all of `bytes`, within the deadline.
+async fn write_all(wire: &mut Wire, watch: &mut Watch, bytes: &[u8]) -> io::Result<()> {
+    let mut written = 0;
+    poll_fn(|cx| {
+        while written < bytes.len() {
+            match Pin::new(&mut *wire).poll_write(cx, &bytes[written..]) {
+                Poll::Ready(Ok(0)) => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
+                Poll::Ready(Ok(count)) => written += count,
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(error)),
+                Poll::Pending => {
+                    return watch.poll_deadline(cx).map(|_| Err(io::ErrorKind::TimedOut.into()));
+                }
+            }
+        }
+        Pin::new(&mut *wire).poll_flush(cx)
+    })
+    .await
+}
+
+/// What a malformed head is called on the page that refuses it.
+pub(super) const fn complaint(malformed: Malformed) -> &'static str {
+    match malformed {
+        Malformed::Syntax(what) => what,
+        Malformed::TooLarge => "its head is too large",
+        Malformed::Version => "its version is not HTTP/1.0 or HTTP/1.1",
+        Malformed::Coding => "its transfer coding is not `chunked`",
+        Malformed::Expectation => "its expectation is not `100-continue`",
+    }
+}

@@ -1,0 +1,196 @@
+//! What a header field means to a gateway: which fields steer a request, which never pass.
+//!
+//! Names are compared without case and with `_` read as `-`: many applications (CGI, WSGI, PHP) cannot tell
+//! `Remote_User` from `Remote-User`, so neither form of a guarded name may pass.
+
+/// The meaning of one header field, from its name alone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Field {
+    /// Passed on as it is.
+    Other,
+    /// `Accept`: passed on, and read when Innkeeper answers itself.
+    Accept,
+    /// `Authorization`: the visitor's credentials.
+    Authorization,
+    /// `CF-Connecting-IP`.
+    CfConnectingIp,
+    /// `Connection`: hop-by-hop, and names further hop-by-hop fields (RFC 9110, section 7.6.1).
+    Connection,
+    /// `Content-Length`.
+    ContentLength,
+    /// `Expect`.
+    Expect,
+    /// `Forwarded` (RFC 7239).
+    Forwarded,
+    /// `Host`.
+    Host,
+    /// `Keep-Alive`: hop-by-hop; an upstream says in it how long it waits.
+    KeepAlive,
+    /// A field that names a user or a client on somebody's behalf: ours to write, nobody else's.
+    Asserted,
+    /// Hop-by-hop without a meaning for us: never passed on.
+    HopByHop,
+    /// `Sec-WebSocket-Key`.
+    WebSocketKey,
+    /// `Transfer-Encoding`.
+    TransferEncoding,
+    /// `Upgrade`.
+    Upgrade,
+    /// `User-Agent`.
+    UserAgent,
+    /// `X-Forwarded-For`.
+    XForwardedFor,
+    /// `X-Real-IP`.
+    XRealIp,
+}
+
+/// Names longer than any guarded one cannot be one.
+const LONGEST: usize = 40;
+
+/// Prefixes of fields by which proxies assert who the user is, in dashed lower case.
+const ASSERTED_PREFIXES: [&[u8]; 6] =
+    [b"remote-", b"x-forwarded-", b"x-authentik-", b"tailscale-", b"x-auth-request-", b"x-remote-"];
+
+impl Field {
+    /// The meaning of the field called `name`.
+    #[must_use]
+    pub fn of(name: &[u8]) -> Self {
+        // Most fields of a browser begin with another letter than a guarded one.
+        let first = name.first().copied().unwrap_or_default() | 0x20;
+        if !matches!(first, b'a' | b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b'r' | b's' | b't' | b'u' | b'x')
+            || name.len() > LONGEST
+        {
+            return Self::Other;
+        }
+        let mut folded = [0_u8; LONGEST];
+        for (to, from) in folded.iter_mut().zip(name) {
+            *to = if *from == b'_' { b'-' } else { from.to_ascii_lowercase() };
+        }
+        let folded = &folded[..name.len()];
+        let meaning = Self::of_folded(folded);
+        // `Content_Length` is no `Content-Length` to any parser of HTTP; only what somebody might
+        // take for an assertion is caught in its underscore form, and then it must not steer us.
+        match meaning {
+            Self::Other | Self::Asserted => meaning,
+            Self::XForwardedFor | Self::XRealIp | Self::CfConnectingIp | Self::Forwarded
+                if name.contains(&b'_') =>
+            {
+                Self::Asserted
+            }
+            _ if name.contains(&b'_') => Self::Other,
+            _ => meaning,
+        }
+    }
+
+    fn of_folded(name: &[u8]) -> Self {
+        match name {
+            b"accept" => Self::Accept,
+            b"authorization" => Self::Authorization,
+            b"cf-connecting-ip" => Self::CfConnectingIp,
+            b"connection" => Self::Connection,
+            b"content-length" => Self::ContentLength,
+            b"expect" => Self::Expect,
+            b"forwarded" => Self::Forwarded,
+            b"host" => Self::Host,
+            b"keep-alive" => Self::KeepAlive,
+            b"http2-settings" | b"proxy-authenticate" | b"proxy-authorization" | b"proxy-connection" | b"te"
+            | b"trailer" => Self::HopByHop,
+            b"sec-websocket-key" => Self::WebSocketKey,
+            b"transfer-encoding" => Self::TransferEncoding,
+            b"upgrade" => Self::Upgrade,
+            b"user-agent" => Self::UserAgent,
+            b"x-forwarded-for" => Self::XForwardedFor,
+            b"x-real-ip" => Self::XRealIp,
+            b"true-client-ip" | b"x-client-ip" | b"x-cluster-client-ip" => Self::Asserted,
+            _ if ASSERTED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Asserted,
+            _ => Self::Other,
+        }
+    }
+
+    /// Whether a client's field of this kind goes on to the upstream as it came.
+    #[must_use]
+    pub const fn passes_to_upstream(self) -> bool {
+        matches!(self, Self::Other | Self::Accept | Self::UserAgent | Self::WebSocketKey)
+    }
+
+    /// Whether an upstream's field of this kind goes on to the client as it came.
+    #[must_use]
+    pub const fn passes_to_client(self) -> bool {
+        !matches!(
+            self,
+            Self::Connection
+                | Self::ContentLength
+                | Self::HopByHop
+                | Self::KeepAlive
+                | Self::TransferEncoding
+                | Self::Upgrade
+        )
+    }
+}
+
+/// The names that `Connection` lines list, which are hop-by-hop for this message only.
+///
+/// `close`, `keep-alive` and `upgrade` are options of the connection and no fields.
+#[derive(Clone, Debug, Default)]
+pub struct Listed<'a> {
+    names: Vec<&'a [u8]>,
+    /// `close` stood among the options.
+    pub close: bool,
+    /// `keep-alive` stood among the options.
+    pub keep_alive: bool,
+    /// `upgrade` stood among the options.
+    pub upgrade: bool,
+}
+
+impl<'a> Listed<'a> {
+    /// Adds the options of one `Connection` line.
+    pub fn read(&mut self, line: &'a [u8]) {
+        for option in line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
+        {
+            match option {
+                _ if option.eq_ignore_ascii_case(b"close") => self.close = true,
+                _ if option.eq_ignore_ascii_case(b"keep-alive") => self.keep_alive = true,
+                _ if option.eq_ignore_ascii_case(b"upgrade") => self.upgrade = true,
+                _ => self.names.push(option),
+            }
+        }
+    }
+
+    /// Whether the field called `name` was listed.
+    #[must_use]
+    pub fn has(&self, name: &[u8]) -> bool {
+        self.names.iter().any(|listed| listed.eq_ignore_ascii_case(name))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn guarded_names_are_known_in_every_spelling() {
+        for name in [
+            "Remote-User", "remote_user", "REMOTE-Groups", "X-Authentik-Username", "x_authentik_uid",
+            "X-Forwarded-User", "X_Forwarded-For", "X-Forwarded-Proto", "Tailscale-User-Login", "x_real_ip",
+            "CF_Connecting_IP", "True-Client-IP",
+        ] {
+            assert_eq!(Field::of(name.as_bytes()), Field::Asserted, "{name}");
+            assert!(!Field::of(name.as_bytes()).passes_to_upstream(), "{name}");
+        }
+        assert_eq!(Field::of(b"x-forwarded-for"), Field::XForwardedFor);
+        assert_eq!(Field::of(b"X-Real-IP"), Field::XRealIp);
+        assert_eq!(Field::of(b"Content_Length"), Field::Other);
+        assert_eq!(Field::of(b"Remote"), Field::Other);
+        assert_eq!(Field::of(b""), Field::Other);
+        assert_eq!(Field::of(&[b'x'; 400]), Field::Other);
+    }
+
+    #[test]
+    fn connection_options_are_split_over_lines_and_case() {
+        let mut listed = Listed::default();
+        listed.read(b"Keep-Alive, X-Forwarded-For ,, ");
+        listed.read(b"UPGRADE,x-Secret");
+        assert!(listed.keep_alive && listed.upgrade && !listed.close);
+        assert!(listed.has(b"x-forwarded-for") && listed.has(b"X-SECRET") && !listed.has(b"cookie"));
+    }
+}

@@ -1,0 +1,143 @@
+//! What every connection keeps an eye on besides its peer: its deadline, and whether the server stops.
+
+use std::pin::Pin;
+use std::sync::atomic::{AtomicBool, AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::task::{Context, Poll, Waker};
+use std::time::Duration;
+
+use tokio::time::{Instant, Sleep};
+
+/// The server's wish to stop, known to all connections; and how many of them there are.
+#[derive(Debug, Default)]
+pub struct Closing {
+    asked: AtomicBool,
+    open: AtomicUsize,
+    wakers: Mutex<Wakers>,
+}
+
+#[derive(Debug, Default)]
+struct Wakers {
+    places: Vec<Option<Waker>>,
+    free: Vec<usize>,
+}
+
+impl Closing {
+    /// Asks all connections to end: idle ones now, busy ones after their request.
+    pub fn ask(&self) {
+        self.asked.store(true, Ordering::Release);
+        let wakers = std::mem::take(&mut *self.wakers.lock().unwrap_or_else(PoisonError::into_inner));
+        wakers.places.into_iter().flatten().for_each(Waker::wake);
+    }
+
+    /// Whether the server stops.
+    #[must_use]
+    pub fn is_asked(&self) -> bool {
+        self.asked.load(Ordering::Acquire)
+    }
+
+    /// How many connections there are.
+    #[must_use]
+    pub fn open(&self) -> usize {
+        self.open.load(Ordering::Acquire)
+    }
+
+    fn register(&self, waker: Waker) -> usize {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        if let Some(place) = wakers.free.pop() {
+            wakers.places[place] = Some(waker);
+            return place;
+        }
+        wakers.places.push(Some(waker));
+        wakers.places.len() - 1
+    }
+
+    fn forget(&self, place: usize) {
+        let mut wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        // After `ask` the places are gone, with everybody told.
+        if wakers.places.get_mut(place).is_some_and(|waker| waker.take().is_some()) {
+            wakers.free.push(place);
+        }
+    }
+}
+
+/// Why a connection has to end although its peer did nothing wrong or right.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Alarm {
+    /// Its time is up.
+    Deadline,
+    /// The server stops.
+    Closing,
+}
+
+/// One connection's watch.
+///
+/// Costs no timer operation per request: the timer is only looked at when it fires, and then set to the deadline of
+/// that moment.
+#[derive(Debug)]
+pub struct Watch {
+    closing: Arc<Closing>,
+    place: Option<usize>,
+    deadline: Option<Instant>,
+    timer: Pin<Box<Sleep>>,
+}
+
+/// How often a connection without a deadline looks whether it has one.
+const LOOK_AGAIN: Duration = Duration::from_secs(30);
+
+impl Watch {
+    /// A watch without a deadline.
+    #[must_use]
+    pub fn new(closing: Arc<Closing>) -> Self {
+        closing.open.fetch_add(1, Ordering::AcqRel);
+        Self { closing, place: None, deadline: None, timer: Box::pin(tokio::time::sleep(LOOK_AGAIN)) }
+    }
+
+    /// From now on the deadline is `limit` away; `None`: there is none.
+    pub fn set(&mut self, limit: Option<Duration>) {
+        self.deadline = limit.map(|limit| Instant::now() + limit);
+        if let Some(deadline) = self.deadline
+            && deadline < self.timer.deadline()
+        {
+            self.timer.as_mut().reset(deadline);
+        }
+    }
+
+    /// Whether the server stops.
+    #[must_use]
+    pub fn is_closing(&self) -> bool {
+        self.closing.is_asked()
+    }
+
+    /// Ready when the deadline has passed. Makes sure that the task is woken for it, and when the server stops.
+    pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+        if self.place.is_none() {
+            self.place = Some(self.closing.register(cx.waker().clone()));
+        }
+        while self.timer.as_mut().poll(cx).is_ready() {
+            let now = Instant::now();
+            let next = match self.deadline {
+                Some(deadline) if deadline <= now => return Poll::Ready(Alarm::Deadline),
+                Some(deadline) => deadline,
+                None => now + LOOK_AGAIN,
+            };
+            self.timer.as_mut().reset(next);
+        }
+        Poll::Pending
+    }
+
+    /// Like [`Watch::poll_deadline`], and ready when the server stops.
+    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+        let alarm = self.poll_deadline(cx);
+        if alarm.is_pending() && self.is_closing() { Poll::Ready(Alarm::Closing) } else { alarm }
+    }
+}
+
+impl Drop for Watch {
+    fn drop(&mut self) {
+        if let Some(place) = self.place {
+            self.closing.forget(place);
+        }
+        self.closing.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
