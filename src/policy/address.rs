@@ -455,3 +455,342 @@ fn v6(address: IpAddr) -> Ipv6Addr {
         IpAddr::V6(address) => address,
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pattern(text: &str) -> IpPattern {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn every_form_is_read_and_written_in_its_shortest() {
+        let table = [
+            ("192.168.0.7", "192.168.0.7, 1 address"),
+            (" \u{feff}192.168.0.7\u{a0}\r", "192.168.0.7, 1 address"),
+            ("192.168.0.7/32", "192.168.0.7, 1 address"),
+            ("192.168.0.0/24", "192.168.0.0/24, 256 addresses"),
+            ("10.1.2.3/255.0.0.0", "10.0.0.0/8, 16,777,216 addresses"),
+            ("127.0.0.7/255.0.0.255", "127.*.*.7, 65,536 addresses"),
+            ("127.0.0.7/255.0.0.15", "127.0.0.7/255.0.0.15, 1,048,576 addresses"),
+            ("192.168.0.0-192.168.0.255", "192.168.0.0/24, 256 addresses"),
+            ("192.168.0.1 - 192.168.0.3", "192.168.0.1-192.168.0.3, 3 addresses"),
+            ("0.0.0.0-255.255.255.255", "0.0.0.0/0, every IPv4 address"),
+            ("192.168.0.*", "192.168.0.0/24, 256 addresses"),
+            ("192.168.*", "192.168.0.0/16, 65,536 addresses"),
+            ("10.*", "10.0.0.0/8, 16,777,216 addresses"),
+            ("10.*.0.*", "10.*.0.*, 65,536 addresses"),
+            ("*.*", "0.0.0.0/0, every IPv4 address"),
+            ("*", "*, every address"),
+            ("2001:DB8::7", "2001:db8::7, 1 address"),
+            ("2001:db8::/64", "2001:db8::/64, 2^64 addresses"),
+            ("2001:db8::*", "2001:db8::/112, 65,536 addresses"),
+            ("2001:db8:*::7", "2001:db8:*:0:0:0:0:7, 65,536 addresses"),
+            ("*:*:*:*:*:*:*:*", "::/0, every IPv6 address"),
+            ("::1-::1:0:0", "::1-::1:0:0, 2^32 addresses"),
+            ("::1-::1:0:1", "::1-::1:0:1, more than 2^32 addresses"),
+            ("fe80::1%eth0", "fe80::1%eth0, 1 address"),
+            ("::ffff:10.1.2.3", "10.1.2.3, 1 address"),
+            ("::ffff:a01:203", "10.1.2.3, 1 address"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8, 16,777,216 addresses"),
+            ("::ffff:10.0.0.1-::ffff:10.0.0.3", "10.0.0.1-10.0.0.3, 3 addresses"),
+            ("::ffff:*:*", "0.0.0.0/0, every IPv4 address"),
+            ("64:ff9b::10.0.0.1", "64:ff9b::a00:1, 1 address"),
+        ];
+        for (text, coverage) in table {
+            assert_eq!(pattern(text).coverage().to_string(), coverage, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_with_a_hint() {
+        let table = [
+            ("", "the address is empty", "write one address, such as `192.168.0.7`"),
+            (
+                "127.0.0.1/",
+                "`127.0.0.1/` has nothing after the slash",
+                "did you mean `127.0.0.1` or `127.0.0.1/32`",
+            ),
+            ("::1/ ", "`::1/` has nothing after the slash", "did you mean `::1` or `::1/128`"),
+            ("10.0.0.0/+8", "`+8` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            ("10.0.0.0/ 8", "` 8` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            ("10.0.0.0/08", "`08` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            (
+                "10.0.0.0/0x8",
+                "`0x8` is not a length in bits or a mask",
+                "write 0 to 32 in plain digits, such as `10.0.0.0/32`",
+            ),
+            ("10.0.0.0/33", "`10.0.0.0/33` has a length over 32", "did you mean `10.0.0.0` or `10.0.0.0/32`"),
+            ("::/129", "`::/129` has a length over 128", "did you mean `::` or `::/128`"),
+            (
+                "10.0.0.0/8/8",
+                "`10.0.0.0/8/8` has more than one slash",
+                "write one address and one length, such as `192.168.0.0/24`",
+            ),
+            (
+                "10.0.0.0/ffff::",
+                "`10.0.0.0/ffff::` mixes IPv4 and IPv6",
+                "write the length in bits, such as `10.0.0.0/32`",
+            ),
+            ("*/0", "`*/0` has both a star and a slash", "write either `192.168.0.*` or `192.168.0.0/24`"),
+            (
+                "010.0.0.1",
+                "`010.0.0.1` has a field that begins with zero (octal or hexadecimal)",
+                "did you mean `10.0.0.1`",
+            ),
+            (
+                "0x7f.0.0.1",
+                "`0x7f.0.0.1` has a field that begins with zero (octal or hexadecimal)",
+                "write four plain decimal fields, such as `192.168.0.7`",
+            ),
+            (
+                "127.1",
+                "`127.1` has 2 of the 4 fields of an IPv4 address",
+                "write all four, such as `192.168.0.7`, or a star at the end: `192.168.*`",
+            ),
+            ("10.0.0.256", "`10.0.0.256` has a field over 255", "fields go from 0 to 255"),
+            (
+                "10.0.0.9-10.0.0.1",
+                "the range `10.0.0.9-10.0.0.1` ends before it begins",
+                "did you mean `10.0.0.1-10.0.0.9`",
+            ),
+            ("10.0.0.9-::1", "`10.0.0.9-::1` mixes IPv4 and IPv6", "write two ranges, one of each family"),
+            (
+                "10.0.0.1-9",
+                "`10.0.0.1-9` is not a range of addresses",
+                "write the first and the last address, such as `192.168.0.10-192.168.0.20`",
+            ),
+            ("10.0.0.1,10.0.0.2", "`10.0.0.1,10.0.0.2` is more than one address", "write one entry for each"),
+            (
+                "10.0.0.1 # home",
+                "`10.0.0.1 # home` has white space inside",
+                "write one address and nothing else, such as `10.0.0.1`",
+            ),
+            ("[::1]", "`[::1]` is written in brackets or quotes", "did you mean `::1`"),
+            ("10.0.0.1:80", "`10.0.0.1:80` has a port or a zone", "did you mean `10.0.0.1`"),
+            (
+                "2001:db8::7%eth0",
+                "`2001:db8::7%eth0` has a zone, but is not a link-local address",
+                "did you mean `2001:db8::7`",
+            ),
+            (
+                "1:2",
+                "`1:2` is not an IPv6 address",
+                "write eight groups, or `::` once for groups of zeros, such as `2001:db8::7`",
+            ),
+        ];
+        for (text, message, hint) in table {
+            let error = text.parse::<IpPattern>().expect_err(text);
+            assert_eq!((error.to_string().as_str(), error.hints()), (message, &[hint.to_owned()][..]));
+        }
+    }
+
+    #[test]
+    fn more_is_refused() {
+        for text in [
+            "1.2.3.4::*",
+            "::1.2.3.4:*",
+            "1:2:3:4:5:6:7::8:*",
+            "1::2::*",
+            "1:2:3:4:5:6:7:8:*",
+            "::*:*:*:*:*:*:*:*:*",
+            "::ffff:10.0.0.*",
+            "10.0.*.01",
+            "10.*.5",
+            "*.",
+            ".*",
+            "10..*",
+            "1*.0.0.0",
+            "**",
+            "10.0.0.0/-0",
+            "10.0.0.0/8-9",
+            "fe80::1%",
+            "fe80::1%a b",
+            "fe80::1%eth0/64",
+            "10.0.0.1%1",
+            "10.0.0.1-",
+            "-10.0.0.1",
+            "fe80::*%eth0",
+        ] {
+            assert!(text.parse::<IpPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_others_cannot_write_to_the_terminal() {
+        let error = "\u{1b}[2J\u{202e}".parse::<IpPattern>().unwrap_err();
+        assert_eq!(error.to_string(), r"`\u{1b}[2J\u{202e}` is not an address");
+        let error = parse_address(&"a".repeat(10_000)).unwrap_err();
+        assert_eq!(error.to_string(), format!("`{}…` is not an address", "a".repeat(80)));
+    }
+
+    #[test]
+    fn families_do_not_mix_and_mapped_is_ipv4() {
+        let table = [
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "::ffff:10.1.2.3", true),
+            ("::/0", "10.1.2.3", false),
+            ("::/0", "::ffff:10.1.2.3", false),
+            ("0.0.0.0/0", "::1", false),
+            ("*", "::1", true),
+            ("*", "10.1.2.3", true),
+            ("64:ff9b::/96", "10.1.2.3", false),
+            ("10.0.0.0/8", "64:ff9b::10.1.2.3", false),
+            ("fe80::1%eth0", "fe80::1", true),
+            ("fe80::1%eth0", "fe80::2", false),
+            ("2001:db8::*", "2001:db8::ffff", true),
+            ("2001:db8::*", "2001:db8::1:0", false),
+        ];
+        for (text, address, expected) in table {
+            assert_eq!(pattern(text).contains(address.parse().unwrap()), expected, "{text} {address}");
+        }
+    }
+
+    #[test]
+    fn cautions_say_what_may_not_be_meant() {
+        let table: &[(&str, &[&str])] = &[
+            ("192.168.0.7", &[]),
+            ("192.168.0.0/24", &[]),
+            ("10.*.0.*", &[]),
+            (
+                "10.1.2.3/8",
+                &[
+                    "`10.1.2.3/8` covers all of `10.0.0.0/8`, 16,777,216 addresses; for that one address write `10.1.2.3`",
+                ],
+            ),
+            (
+                "::ffff:10.1.2.3/112",
+                &[
+                    "`10.1.2.3/16` covers all of `10.1.0.0/16`, 65,536 addresses; for that one address write `10.1.2.3`",
+                ],
+            ),
+            ("*", &["`*` lets in every address"]),
+            ("*.*.*.*", &["`0.0.0.0/0` lets in every IPv4 address"]),
+            ("::/0", &["`::/0` lets in every IPv6 address (and no IPv4 address)"]),
+            (
+                "0.0.0.0",
+                &["`0.0.0.0` is one address from which nobody connects; every address would be `0.0.0.0/0`"],
+            ),
+            (
+                "10.0.0.1/0.0.0.255",
+                &[
+                    "the mask of `*.*.*.1` has holes: it covers 16,777,216 addresses that do not follow each other",
+                ],
+            ),
+            (
+                "2001:db8::*",
+                &[
+                    "the star of `2001:db8::*` stands for the last group only; for the whole network write `2001:db8::/32`",
+                ],
+            ),
+            ("*:db8::*", &["the star of `*:db8::*` stands for the last group only"]),
+            ("fe80::1%eth0", &["the zone `eth0` is not checked: the address counts on every interface"]),
+        ];
+        for (text, expected) in table {
+            let cautions: Vec<String> = pattern(text).cautions().iter().map(ToString::to_string).collect();
+            assert_eq!(cautions, *expected, "{text}");
+        }
+        let both: Vec<String> = pattern("10.1.2.3/0").cautions().iter().map(ToString::to_string).collect();
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn equal_patterns_are_those_with_the_same_shortest_form() {
+        assert_eq!(pattern("10.1.2.3/8"), pattern("10.*"));
+        assert_eq!(IpPattern::network("10.1.2.3".parse().unwrap(), 8), Some(pattern("10.*")));
+        assert_eq!(IpPattern::network("10.1.2.3".parse().unwrap(), 33), None);
+        assert_eq!(IpPattern::from("::ffff:10.1.2.3".parse::<IpAddr>().unwrap()), pattern("10.1.2.3"));
+        assert_ne!(pattern("fe80::1%eth0"), pattern("fe80::1"));
+    }
+
+    #[test]
+    fn an_address_is_read_from_a_header() {
+        let table = [
+            ("192.168.0.7", Some("192.168.0.7")),
+            (" 192.168.0.7\t", Some("192.168.0.7")),
+            ("192.168.0.7:567", Some("192.168.0.7")),
+            ("2001:db8::7", Some("2001:db8::7")),
+            ("[2001:db8::7]", Some("2001:db8::7")),
+            ("[2001:db8::7]:567", Some("2001:db8::7")),
+            ("[fe80::7%eth0]:567", Some("fe80::7")),
+            ("fe80::7%eth0", Some("fe80::7")),
+            ("::ffff:192.168.0.7", Some("192.168.0.7")),
+            ("[::ffff:192.168.0.7]:80", Some("192.168.0.7")),
+            ("", None),
+            ("unknown", None),
+            ("localhost", None),
+            ("*", None),
+            ("010.0.0.1", None),
+            ("127.1", None),
+            ("2130706433", None),
+            ("0x7f000001", None),
+            ("192.168.0.7:", None),
+            ("192.168.0.7:65536", None),
+            ("192.168.0.7:+80", None),
+            ("192.168.0.7%eth0", None),
+            ("[192.168.0.7]", None),
+            ("[2001:db8::7", None),
+            ("[2001:db8::7]567", None),
+            ("[2001:db8::7]:", None),
+            ("2001:db8::7%", None),
+            ("2001:db8::7%a%b", None),
+            ("2001:db8::7/64", None),
+            ("192.168.0.7, 10.0.0.1", None),
+            ("\"[2001:db8::7]\"", None),
+        ];
+        for (text, expected) in table {
+            let address = parse_address(text).ok().map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{text}");
+        }
+    }
+
+    /// Texts of every form, from few values, so that ends touch and masks are sometimes contiguous.
+    fn text() -> impl Strategy<Value = String> {
+        let v4 = prop::array::uniform4(prop_oneof![Just(0), Just(255), any::<u8>()]).prop_map(Ipv4Addr::from);
+        let groups = prop::array::uniform8(prop_oneof![Just(0), Just(0xffff), any::<u16>()]);
+        let v6 = prop_oneof![groups.prop_map(Ipv6Addr::from), v4.clone().prop_map(|v4| v4.to_ipv6_mapped())];
+        let stars = |count, separator: &'static str| {
+            let field = prop_oneof![Just("*".to_owned()), (0..=99_u8).prop_map(|n| n.to_string())];
+            prop::collection::vec(field, count).prop_map(move |fields| fields.join(separator))
+        };
+        prop_oneof![
+            v4.clone().prop_map(|a| a.to_string()),
+            v6.clone().prop_map(|a| a.to_string()),
+            (v4.clone(), 0..=32_u8).prop_map(|(a, n)| format!("{a}/{n}")),
+            (v6.clone(), 0..=128_u8).prop_map(|(a, n)| format!("{a}/{n}")),
+            (v4.clone(), v4.clone()).prop_map(|(a, m)| format!("{a}/{m}")),
+            (v6.clone(), v6.clone()).prop_map(|(a, m)| format!("{a}/{m}")),
+            (v4.clone(), v4).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+            (v6.clone(), v6).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+            stars(4, "."),
+            stars(8, ":"),
+            any::<u16>().prop_map(|zone| format!("fe80::1%{zone}")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same(text in text()) {
+            let pattern = pattern(&text);
+            let written = pattern.to_string();
+            let again = written.parse::<IpPattern>().unwrap();
+            prop_assert_eq!(&again, &pattern);
+            prop_assert_eq!(again.to_string(), written);
+        }
+
+        #[test]
+        fn any_text_is_an_entry_or_an_error(text in r"[0-9a-f.:*/%\[\] -]{0,20}|\PC{0,20}") {
+            match text.parse::<Entry>() {
+                Ok(entry) => prop_assert_eq!(entry.to_string().parse::<Entry>().unwrap(), entry),
+                Err(error) => prop_assert!(!error.hints().is_empty()),
+            }
+            if let Ok(address) = parse_address(&text) {
+                prop_assert_eq!(parse_address(&address.to_string()).unwrap(), address);
+            }
+        }
+    }
+}

@@ -176,3 +176,104 @@ fn is_hexadecimal(label: &str) -> bool {
     let number = label.strip_prefix("0x").or_else(|| label.strip_prefix("0X"));
     number.is_some_and(|number| number.bytes().all(|b| b.is_ascii_hexdigit()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn an_entry_is_a_pattern_a_name_or_a_word() {
+        for (text, expected) in [
+            (" 192.168.0.* ", "pattern 192.168.0.0/24"),
+            ("Phone.LAN.", "name phone.lan"),
+            ("localhost", "name localhost"),
+            ("my_phone", "name my_phone"),
+            ("3dprinter", "name 3dprinter"),
+            ("dead.beef", "name dead.beef"),
+            ("3.pool.ntp.org", "name 3.pool.ntp.org"),
+            ("192-168-0-1.lan", "name 192-168-0-1.lan"),
+            ("xn--bcher-kva.example", "name xn--bcher-kva.example"),
+            ("LAN", "preset lan"),
+            ("tailscale", "preset tailscale"),
+            ("docker", "preset docker"),
+        ] {
+            let entry: Entry = text.parse().unwrap();
+            let kind = match entry {
+                Entry::Pattern(_) => "pattern",
+                Entry::Name(_) => "name",
+                Entry::Preset(_) => "preset",
+            };
+            assert_eq!(format!("{kind} {entry}"), expected, "{text}");
+        }
+    }
+
+    #[test]
+    fn a_failed_number_is_no_name() {
+        for text in [
+            "127.1",
+            "2130706433",
+            "0x7f000001",
+            "10.0.0.300",
+            "10.0.0.1.",
+            "1.2.3.4.5",
+            "10.0.0.1x",
+            "10.0.0.1-10.0.0.300",
+            "10-20",
+            "1:2",
+            "dead:beef",
+            "10.0.0.x/8",
+            "*.5",
+            "name.0",
+            "10.0.0.1 ,",
+            "/",
+            "::g",
+        ] {
+            let error = text.parse::<Entry>().expect_err(text);
+            assert!(!error.hints().is_empty(), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_neither_is_refused_with_a_hint() {
+        for (text, message, hint) in [
+            (
+                "http://phone.lan/x",
+                "`http://phone.lan/x` is neither an address nor a host name",
+                "did you mean `phone.lan`",
+            ),
+            (
+                "phone.lan:80",
+                "`phone.lan:80` is neither an address nor a host name",
+                "did you mean `phone.lan`",
+            ),
+            (
+                "*.lan",
+                "`*.lan` is neither an address nor a host name",
+                "stars go with numbers only, such as `192.168.0.*`",
+            ),
+            (
+                "bücher.example",
+                "`bücher.example` is neither an address nor a host name",
+                "write the name in its ASCII form (`xn--…`)",
+            ),
+            (
+                "-phone",
+                "`-phone` is neither an address nor a host name",
+                "write an address, such as `192.168.0.7`, or a name, such as `phone.lan`",
+            ),
+            ("10.0.0.300", "`10.0.0.300` has a field over 255", "fields go from 0 to 255"),
+        ] {
+            let error = text.parse::<Entry>().unwrap_err();
+            assert_eq!((error.to_string().as_str(), error.hints()), (message, &[hint.to_owned()][..]));
+        }
+        assert!("a".repeat(64).parse::<Entry>().is_err());
+        assert!(["a".repeat(63).as_str(); 4].join(".").parse::<Entry>().is_err());
+    }
+
+    #[test]
+    fn tailscale_is_its_two_networks() {
+        let patterns = |preset: Preset| preset.patterns().iter().map(ToString::to_string).collect::<Vec<_>>();
+        assert_eq!(patterns(Preset::Tailscale), ["100.64.0.0/10", "fd7a:115c:a1e0::/48"]);
+        assert!(patterns(Preset::Lan).is_empty() && patterns(Preset::Docker).is_empty());
+    }
+}
