@@ -90,9 +90,8 @@ impl Whitelist {
     }
 
     /// The entries in the order of the list.
-    pub fn iter(&self) -> impl ExactSizeIterator<Item = Rule<'_>> {
-        let count = u32::try_from(self.len()).expect("entries are numbered with 32 bits");
-        (0..count).map(|index| self.rule(index))
+    pub fn iter(&self) -> impl Iterator<Item = Rule<'_>> {
+        (0..).take(self.len()).map(|index| self.rule(index))
     }
 
     /// The entry of that number; `None` when the number is of another, longer list.
