@@ -9,7 +9,7 @@ use std::net::{IpAddr, Ipv6Addr};
 use std::time::Duration;
 
 /// The first window; each round that was used up doubles the next one.
-const WINDOW: Duration = Duration::from_secs(60);
+const WINDOW: Duration = Duration::from_mins(1);
 /// No window is longer than this.
 const LONGEST_WINDOW: Duration = Duration::from_hours(1);
 /// So long after the end of its window a record is forgotten.
@@ -35,9 +35,10 @@ pub enum Admission {
 
 /// The failures of everyone, in bounded memory. `now` is a time on any clock that never goes back.
 ///
-/// As in SillyTavern, `attempts` failures are answered and the next attempt has to wait until 60 seconds
-/// after the first of them. Unlike there, whoever fails as often again waits twice as long, up to an hour,
-/// until an hour has passed in which no window was open.
+/// As in SillyTavern, a window of 60 seconds opens with the first failure. The failures up to `attempts`
+/// are answered 401, and the right password still counts after the last of them; one more wrong try, and
+/// every attempt is answered 429 until the window ends. Unlike there, whoever uses up a window gets one of
+/// twice the length the next time, up to an hour, until an hour has passed in which none was open.
 ///
 /// At most 16,384 records are kept. When they are full, the forgotten ones go, then those that weigh
 /// least: the fewest rounds, the fewest failures, the window that ends first. A client that has to wait
@@ -63,26 +64,25 @@ impl Throttle {
     /// or all that queued before the first failure was known would be admitted.
     #[must_use]
     pub fn check(&self, address: IpAddr, now: Duration) -> Admission {
-        let retry_after = keys(address)
-            .into_iter()
-            .flatten()
-            .filter_map(|key| {
-                let record = self.records.get(&key)?;
-                (record.failures >= self.limit(key)).then(|| record.end.saturating_sub(now))
-            })
-            .max()
-            .unwrap_or_default();
-        if self.attempts == 0 || retry_after.is_zero() {
-            Admission::Free
-        } else {
-            Admission::Wait { retry_after }
+        if self.attempts == 0 || self.records.is_empty() {
+            return Admission::Free;
+        }
+        let used_up = keys(address).into_iter().flatten().filter_map(|key| {
+            let record = self.records.get(&key)?;
+            (record.failures > self.limit(key)).then(|| record.end.saturating_sub(now))
+        });
+        match used_up.max() {
+            None | Some(Duration::ZERO) => Admission::Free,
+            Some(retry_after) => Admission::Wait { retry_after },
         }
     }
 
-    /// `address` sent a wrong password.
-    pub fn failure(&mut self, address: IpAddr, now: Duration) {
+    /// `address` sent a wrong password. What comes back is how that is answered: `Free` with 401, `Wait`
+    /// with 429.
+    #[must_use = "a failure too many is answered 429"]
+    pub fn failure(&mut self, address: IpAddr, now: Duration) -> Admission {
         if self.attempts == 0 {
-            return;
+            return Admission::Free;
         }
         for key in keys(address).into_iter().flatten() {
             let limit = self.limit(key);
@@ -93,6 +93,7 @@ impl Throttle {
                 self.records.insert(key, Record::opened(now));
             }
         }
+        self.check(address, now)
     }
 
     /// `address` proved a password: its record is cleared, as in SillyTavern. That of the /48 around an
@@ -128,7 +129,7 @@ impl Throttle {
     }
 
     fn weight(&self, key: Key, record: &Record) -> (bool, u32, u32, Duration) {
-        (record.failures >= self.limit(key), record.round, record.failures, record.end)
+        (record.failures > self.limit(key), record.round, record.failures, record.end)
     }
 }
 
@@ -146,14 +147,14 @@ enum Key {
 fn keys(address: IpAddr) -> [Option<Key>; 2] {
     match address.to_canonical() {
         IpAddr::V4(address) => [Some(Key::V4(address.to_bits())), None],
-        IpAddr::V6(address) => match embedded(address) {
-            Some(bits) => [Some(Key::V4(bits)), None],
-            None => {
-                let [a, b, c, d, e, f, g, h, ..] = address.octets();
-                let upper = u64::from_be_bytes([a, b, c, d, e, f, g, h]);
-                [Some(Key::Subnet(upper)), Some(Key::Site(upper >> 16))]
+        IpAddr::V6(address) => {
+            if let Some(bits) = embedded(address) {
+                return [Some(Key::V4(bits)), None];
             }
-        },
+            let [first, second, third, fourth, ..] = address.segments().map(u64::from);
+            let site = first << 32 | second << 16 | third;
+            [Some(Key::Subnet(site << 16 | fourth)), Some(Key::Site(site))]
+        }
     }
 }
 
@@ -186,7 +187,7 @@ impl Record {
         if self.is_forgotten(now) {
             *self = Self::opened(now);
         } else if now >= self.end {
-            let round = if self.failures >= limit { self.round.saturating_add(1) } else { self.round };
+            let round = if self.failures > limit { self.round.saturating_add(1) } else { self.round };
             let window = WINDOW.saturating_mul(1 << round.min(16)).min(LONGEST_WINDOW);
             *self = Self { failures: 1, round, end: now.saturating_add(window) };
         } else {
@@ -213,26 +214,31 @@ mod tests {
         Duration::from_secs(seconds)
     }
 
-    fn fail(throttle: &mut Throttle, text: &str, times: u32, seconds: u64) {
-        for _ in 0..times {
-            throttle.failure(address(text), at(seconds));
-        }
+    /// `times` wrong passwords at once; how the last was answered.
+    fn fail(throttle: &mut Throttle, text: &str, times: u32, seconds: u64) -> Option<u64> {
+        let answers = (0..times).map(|_| throttle.failure(address(text), at(seconds)));
+        answers.last().and_then(waiting)
     }
 
     fn wait(throttle: &Throttle, text: &str, seconds: u64) -> Option<u64> {
-        match throttle.check(address(text), at(seconds)) {
+        waiting(throttle.check(address(text), at(seconds)))
+    }
+
+    fn waiting(admission: Admission) -> Option<u64> {
+        match admission {
             Admission::Free => None,
             Admission::Wait { retry_after } => Some(retry_after.as_secs()),
         }
     }
 
     #[test]
-    fn five_failures_are_answered_and_the_sixth_attempt_waits_for_the_end_of_the_minute() {
+    fn five_failures_are_answered_and_the_sixth_waits_for_the_end_of_the_minute() {
         let mut throttle = Throttle::new(5);
         for second in 100..105 {
+            assert_eq!(fail(&mut throttle, HOME, 1, second), None, "at {second}");
             assert_eq!(wait(&throttle, HOME, second), None, "at {second}");
-            fail(&mut throttle, HOME, 1, second);
         }
+        assert_eq!(fail(&mut throttle, HOME, 1, 105), Some(55));
         assert_eq!(wait(&throttle, HOME, 105), Some(55));
         assert_eq!(wait(&throttle, HOME, 159), Some(1));
         assert_eq!(wait(&throttle, HOME, 160), None);
@@ -244,56 +250,50 @@ mod tests {
         let mut throttle = Throttle::new(2);
         let mut now = 0;
         for minutes in [1, 2, 4, 8, 16, 32, 60, 60] {
-            assert_eq!(wait(&throttle, HOME, now), None);
-            fail(&mut throttle, HOME, 2, now);
-            assert_eq!(wait(&throttle, HOME, now), Some(minutes * 60));
+            assert_eq!(fail(&mut throttle, HOME, 2, now), None);
+            assert_eq!(fail(&mut throttle, HOME, 1, now), Some(minutes * 60));
             now += minutes * 60;
+            assert_eq!(wait(&throttle, HOME, now), None);
         }
     }
 
     #[test]
     fn a_window_that_was_not_used_up_does_not_double_the_next() {
         let mut throttle = Throttle::new(2);
-        fail(&mut throttle, HOME, 1, 0);
-        fail(&mut throttle, HOME, 2, 60);
-        assert_eq!(wait(&throttle, HOME, 60), Some(60));
+        assert_eq!(fail(&mut throttle, HOME, 2, 0), None);
+        assert_eq!(fail(&mut throttle, HOME, 3, 60), Some(60));
     }
 
     #[test]
     fn failures_while_waiting_do_not_lengthen_the_window() {
         let mut throttle = Throttle::new(1);
-        fail(&mut throttle, HOME, 9, 0);
-        assert_eq!(wait(&throttle, HOME, 59), Some(1));
+        assert_eq!(fail(&mut throttle, HOME, 9, 0), Some(60));
+        assert_eq!(fail(&mut throttle, HOME, 9, 59), Some(1));
         assert_eq!(wait(&throttle, HOME, 60), None);
     }
 
     #[test]
     fn a_quiet_hour_after_the_end_of_the_window_forgets() {
-        let mut throttle = Throttle::new(1);
-        fail(&mut throttle, HOME, 1, 0);
-        fail(&mut throttle, HOME, 1, 60 + 3599);
-        assert_eq!(wait(&throttle, HOME, 60 + 3599), Some(120));
-        let mut throttle = Throttle::new(1);
-        fail(&mut throttle, HOME, 1, 0);
-        fail(&mut throttle, HOME, 1, 60 + 3600);
-        assert_eq!(wait(&throttle, HOME, 60 + 3600), Some(60));
+        for (later, expected) in [(3599, 120), (3600, 60)] {
+            let mut throttle = Throttle::new(1);
+            assert_eq!(fail(&mut throttle, HOME, 2, 0), Some(60));
+            assert_eq!(fail(&mut throttle, HOME, 2, 60 + later), Some(expected));
+        }
     }
 
     #[test]
     fn a_proven_password_clears_the_count() {
         let mut throttle = Throttle::new(5);
-        fail(&mut throttle, HOME, 4, 0);
+        assert_eq!(fail(&mut throttle, HOME, 5, 0), None);
         throttle.success(address(HOME), at(1));
-        fail(&mut throttle, HOME, 4, 2);
-        assert_eq!(wait(&throttle, HOME, 3), None);
-        fail(&mut throttle, HOME, 1, 4);
-        assert_eq!(wait(&throttle, HOME, 4), Some(58));
+        assert_eq!(fail(&mut throttle, HOME, 5, 2), None);
+        assert_eq!(fail(&mut throttle, HOME, 1, 4), Some(58));
     }
 
     #[test]
     fn zero_is_no_limit_and_keeps_nothing() {
         let mut throttle = Throttle::new(0);
-        fail(&mut throttle, HOME, 100, 0);
+        assert_eq!(fail(&mut throttle, HOME, 100, 0), None);
         assert_eq!(wait(&throttle, HOME, 0), None);
         assert!(throttle.records.is_empty());
     }
@@ -308,7 +308,7 @@ mod tests {
             ("2002:c000:0207:1::1", "2002:c000:0207:ffff::9", "2002:c000:0208:1::1"),
         ] {
             let mut throttle = Throttle::new(1);
-            fail(&mut throttle, failed, 1, 0);
+            assert_eq!(fail(&mut throttle, failed, 2, 0), Some(60), "{failed}");
             assert_eq!(wait(&throttle, same, 0), Some(60), "{same}");
             assert_eq!(wait(&throttle, other, 0), None, "{other}");
         }
@@ -318,22 +318,21 @@ mod tests {
     fn a_48_has_a_ceiling_that_one_proof_does_not_lift() {
         let mut throttle = Throttle::new(2);
         for subnet in 0..20 {
-            let text = format!("2001:db8:1:{subnet:x}::1");
-            assert_eq!(wait(&throttle, &text, 0), None, "{text}");
-            fail(&mut throttle, &text, 1, 0);
+            assert_eq!(fail(&mut throttle, &format!("2001:db8:1:{subnet:x}::1"), 1, 0), None, "{subnet}");
         }
-        assert_eq!(wait(&throttle, "2001:db8:1:ffff::1", 0), Some(60));
+        assert_eq!(fail(&mut throttle, "2001:db8:1:ffff::1", 1, 0), Some(60));
         throttle.success(address("2001:db8:1:1::1"), at(1));
-        assert_eq!(wait(&throttle, "2001:db8:1:ffff::1", 1), Some(59));
+        assert_eq!(wait(&throttle, "2001:db8:1:1::1", 1), Some(59));
         assert_eq!(wait(&throttle, "2001:db8:2::1", 1), None);
     }
 
     #[test]
     fn a_flood_of_addresses_does_not_grow_it_nor_free_one_that_waits() {
         let mut throttle = Throttle::new(3);
-        fail(&mut throttle, HOME, 3, 0);
+        assert_eq!(fail(&mut throttle, HOME, 4, 0), Some(60));
         for bits in 0..100_000_u32 {
-            throttle.failure(IpAddr::from((0x0a00_0000 + bits).to_be_bytes()), at(1));
+            let neighbour = IpAddr::from((0x0a00_0000 + bits).to_be_bytes());
+            assert_eq!(throttle.failure(neighbour, at(1)), Admission::Free);
         }
         assert!(throttle.records.len() <= CAPACITY);
         assert_eq!(wait(&throttle, HOME, 2), Some(58));
@@ -343,9 +342,9 @@ mod tests {
     fn the_forgotten_make_room_first() {
         let mut throttle = Throttle::new(1);
         for bits in 0..u32::try_from(CAPACITY).unwrap() {
-            throttle.failure(IpAddr::from(bits.to_be_bytes()), at(0));
+            assert_eq!(throttle.failure(IpAddr::from(bits.to_be_bytes()), at(0)), Admission::Free);
         }
-        fail(&mut throttle, HOME, 1, 60 + 3600);
+        assert_eq!(fail(&mut throttle, HOME, 1, 60 + 3600), None);
         assert_eq!(throttle.records.len(), 1);
     }
 }
