@@ -1,1 +1,796 @@
-//! (to be written)
+//! Addresses as people write them: every accepted form of a list entry, what it covers, and what
+//! its writer may not have meant.
+//!
+//! The grammar is that of SillyTavern's list (the npm library ip-matching 2.1.2), read strictly: what
+//! that library reads in two ways, or wider than it looks, is refused here with a hint.
+
+mod entry;
+mod grammar;
+
+use std::fmt;
+use std::hash::{Hash, Hasher};
+use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
+use std::str::FromStr;
+
+use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
+
+use crate::error::Error;
+
+pub use entry::{Entry, HostName, Preset};
+use grammar::Form;
+pub use grammar::parse_address;
+
+/// Addresses, by number: one entry of a list.
+///
+/// Read from `192.168.0.7`, `192.168.0.0/24`, `192.168.0.0/255.255.255.0`, `192.168.0.1-192.168.0.9`,
+/// `192.168.0.*`, `10.*.0.*`, `192.168.*`, the same in IPv6, `fe80::1%eth0`, and `*` for every address
+/// of both families. White space at both ends is dropped, as JavaScript's `trim` does.
+///
+/// IPv4-mapped IPv6 (`::ffff:192.168.0.7`, `::ffff:192.168.0.0/120`) is the IPv4 address or network it
+/// stands for; the addresses asked about are taken the same way. NAT64 and 6to4 are not translated.
+///
+/// `Display` writes the shortest form that means the same (`10.1.2.3/8` and `10.*` are `10.0.0.0/8`),
+/// and reading it again gives an equal pattern. Patterns are equal when that form is.
+#[derive(Clone, Debug)]
+pub struct IpPattern {
+    shape: Shape,
+    zone: Option<Box<str>>,
+    cautions: Vec<Caution>,
+}
+
+/// What a pattern takes, in one form for all spellings: a contiguous mask is a network, a range that
+/// is a network is one, nothing mapped is left.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Shape {
+    Everyone,
+    /// Without host bits; one address is a network of full length.
+    Network(IpNet),
+    V4Range(Ipv4Addr, Ipv4Addr),
+    V6Range(Ipv6Addr, Ipv6Addr),
+    V4Mask(Mask<u32>),
+    V6Mask(Mask<u128>),
+}
+
+/// The addresses that agree with `value` in the bits of `mask`. No bit of `value` lies outside `mask`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub(super) struct Mask<N> {
+    pub(super) value: N,
+    pub(super) mask: N,
+}
+
+/// A pattern as numbers, for the compiled list.
+#[derive(Clone, Copy, Debug)]
+pub(super) enum Span {
+    Everyone,
+    V4 { first: u32, last: u32 },
+    V6 { first: u128, last: u128 },
+    V4Mask(Mask<u32>),
+    V6Mask(Mask<u128>),
+}
+
+impl IpPattern {
+    /// The network of `prefix` bits in which `address` lies; `None` when the family has fewer bits.
+    #[must_use]
+    pub fn network(address: IpAddr, prefix: u8) -> Option<Self> {
+        let bits = if address.is_ipv4() { 32 } else { 128 };
+        (prefix <= bits).then(|| Self::from_form(&Form::Prefix(address, prefix)))
+    }
+
+    /// Whether the pattern takes `address`.
+    ///
+    /// An IPv4-mapped address counts as the IPv4 address inside. A pattern of one family never takes an
+    /// address of the other, so `::/0` takes no IPv4 address. A zone is not compared: an address carries none.
+    #[must_use]
+    pub fn contains(&self, address: IpAddr) -> bool {
+        match (self.shape, address.to_canonical()) {
+            (Shape::Everyone, _) => true,
+            (Shape::Network(network), address) => network.contains(&address),
+            (Shape::V4Range(first, last), IpAddr::V4(address)) => (first..=last).contains(&address),
+            (Shape::V6Range(first, last), IpAddr::V6(address)) => (first..=last).contains(&address),
+            (Shape::V4Mask(mask), IpAddr::V4(address)) => address.to_bits() & mask.mask == mask.value,
+            (Shape::V6Mask(mask), IpAddr::V6(address)) => address.to_bits() & mask.mask == mask.value,
+            _ => false,
+        }
+    }
+
+    /// What the writer of the entry may not have meant, for a warning beside it. Empty for most.
+    #[must_use]
+    pub fn cautions(&self) -> &[Caution] {
+        &self.cautions
+    }
+
+    /// What the pattern covers, to be printed: `192.168.0.0/24, 256 addresses`.
+    #[must_use]
+    pub fn coverage(&self) -> Coverage<'_> {
+        Coverage(self)
+    }
+
+    /// The pattern as first and last number, or as value and mask where it is not contiguous.
+    pub(super) fn span(&self) -> Span {
+        match self.shape {
+            Shape::Everyone => Span::Everyone,
+            Shape::Network(IpNet::V4(net)) => {
+                Span::V4 { first: net.network().to_bits(), last: net.broadcast().to_bits() }
+            }
+            Shape::Network(IpNet::V6(net)) => {
+                Span::V6 { first: net.network().to_bits(), last: net.broadcast().to_bits() }
+            }
+            Shape::V4Range(first, last) => Span::V4 { first: first.to_bits(), last: last.to_bits() },
+            Shape::V6Range(first, last) => Span::V6 { first: first.to_bits(), last: last.to_bits() },
+            Shape::V4Mask(mask) => Span::V4Mask(mask),
+            Shape::V6Mask(mask) => Span::V6Mask(mask),
+        }
+    }
+
+    fn from_form(form: &Form<'_>) -> Self {
+        let shape = Shape::from_form(form);
+        let mut cautions = Vec::new();
+        match *form {
+            Form::Prefix(..) | Form::Mask(..) => cautions.extend(host_bits(form, shape)),
+            Form::Zoned(_, zone) => cautions.push(Caution::ZoneIgnored { zone: zone.into() }),
+            Form::LastGroup { text, groups, .. } => {
+                cautions.push(Caution::LastGroupOnly { text: text.into(), groups });
+            }
+            _ => {}
+        }
+        match (shape, form) {
+            (Shape::Everyone, _) => cautions.push(Caution::CoversEveryone(Everyone::Both)),
+            (Shape::Network(net), _) if net.prefix_len() == 0 => {
+                let family = if net.addr().is_ipv4() { Everyone::Ipv4 } else { Everyone::Ipv6 };
+                cautions.push(Caution::CoversEveryone(family));
+            }
+            (Shape::Network(net), _) if net.prefix_len() == net.max_prefix_len() => {
+                if net.addr().is_unspecified() {
+                    cautions.push(Caution::OneAddressOnly(net.addr()));
+                }
+            }
+            (Shape::V4Mask(_) | Shape::V6Mask(_), Form::Mask(..)) => {
+                cautions.push(Caution::MaskWithHoles { covers: shape.to_string(), count: shape.count() });
+            }
+            _ => {}
+        }
+        let zone = if let Form::Zoned(_, zone) = form { Some(Box::from(*zone)) } else { None };
+        Self { shape, zone, cautions }
+    }
+}
+
+impl PartialEq for IpPattern {
+    fn eq(&self, other: &Self) -> bool {
+        self.shape == other.shape && self.zone == other.zone
+    }
+}
+
+impl Eq for IpPattern {}
+
+impl Hash for IpPattern {
+    fn hash<H: Hasher>(&self, state: &mut H) {
+        self.shape.hash(state);
+        self.zone.hash(state);
+    }
+}
+
+impl From<IpAddr> for IpPattern {
+    fn from(address: IpAddr) -> Self {
+        Self::from_form(&Form::Single(address))
+    }
+}
+
+impl FromStr for IpPattern {
+    type Err = Error;
+
+    fn from_str(text: &str) -> Result<Self, Error> {
+        grammar::read(text).map(|form| Self::from_form(&form))
+    }
+}
+
+impl fmt::Display for IpPattern {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        self.shape.fmt(f)?;
+        self.zone.iter().try_for_each(|zone| write!(f, "%{zone}"))
+    }
+}
+
+/// What a pattern covers: its shortest form and the number of addresses.
+#[derive(Clone, Copy, Debug)]
+pub struct Coverage<'a>(&'a IpPattern);
+
+impl fmt::Display for Coverage<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}, {}", self.0, self.0.shape.count())
+    }
+}
+
+/// Something about an entry that its writer may not have meant. `Display` is one line for a warning.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Caution {
+    /// `10.1.2.3/8` is written like one address and covers the network around it.
+    HostBits {
+        /// The address as written, IPv4 where it was mapped.
+        address: IpAddr,
+        /// The number of bits that count.
+        prefix: u8,
+        /// The network without the bits that do not count, and how many addresses it has.
+        network: String,
+    },
+    /// `*`, `0.0.0.0/0`, `::/0`: the list keeps nobody out.
+    CoversEveryone(Everyone),
+    /// `0.0.0.0` or `::` is that one address, from which nobody connects; it does not mean "all".
+    OneAddressOnly(IpAddr),
+    /// `10.0.0.1/0.0.0.255`: a mask that is not ones followed by zeros covers addresses all over the place.
+    MaskWithHoles {
+        /// The pattern without the bits that do not count.
+        covers: String,
+        /// How many addresses that is.
+        count: Count,
+    },
+    /// `2001:db8::*`: as in SillyTavern the star is one group, the last, not "all that follows".
+    LastGroupOnly {
+        /// The entry as written.
+        text: String,
+        /// How many groups stand before the `::`; `None` when there are stars among them.
+        groups: Option<u8>,
+    },
+    /// `fe80::1%eth0` takes `fe80::1` on every interface.
+    ZoneIgnored {
+        /// The zone as written.
+        zone: String,
+    },
+}
+
+/// Whom a pattern without any limit lets in.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Everyone {
+    /// Every address of both families.
+    Both,
+    /// Every IPv4 address.
+    Ipv4,
+    /// Every IPv6 address, and no IPv4 address.
+    Ipv6,
+}
+
+impl fmt::Display for Caution {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::HostBits { address, prefix, network } => write!(
+                f,
+                "`{address}/{prefix}` covers all of {network}; for that one address write `{address}`"
+            ),
+            Self::CoversEveryone(Everyone::Both) => f.write_str("`*` lets in every address"),
+            Self::CoversEveryone(Everyone::Ipv4) => f.write_str("`0.0.0.0/0` lets in every IPv4 address"),
+            Self::CoversEveryone(Everyone::Ipv6) => {
+                f.write_str("`::/0` lets in every IPv6 address (and no IPv4 address)")
+            }
+            Self::OneAddressOnly(address) => write!(
+                f,
+                "`{address}` is one address from which nobody connects; every address would be `{address}/0`"
+            ),
+            Self::MaskWithHoles { covers, count } => {
+                write!(f, "the mask of `{covers}` has holes: it covers {count} that do not follow each other")
+            }
+            Self::LastGroupOnly { text, groups } => {
+                write!(f, "the star of `{text}` stands for the last group only")?;
+                let Some(groups) = groups else { return Ok(()) };
+                let network = text.strip_suffix('*').unwrap_or(text);
+                write!(f, "; for the whole network write `{network}/{}`", groups * 16)
+            }
+            Self::ZoneIgnored { zone } => {
+                write!(f, "the zone `{zone}` is not checked: the address counts on every interface")
+            }
+        }
+    }
+}
+
+/// A number of addresses, printed for people: `1 address`, `65,536 addresses`, `2^64 addresses`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Count {
+    /// Every address there is, of one family or of both.
+    Every(Everyone),
+    /// That many.
+    Of(u128),
+}
+
+impl fmt::Display for Count {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match *self {
+            Self::Every(Everyone::Both) => f.write_str("every address"),
+            Self::Every(Everyone::Ipv4) => f.write_str("every IPv4 address"),
+            Self::Every(Everyone::Ipv6) => f.write_str("every IPv6 address"),
+            Self::Of(1) => f.write_str("1 address"),
+            Self::Of(count) if count.is_power_of_two() && count > u128::from(u32::MAX) => {
+                write!(f, "2^{} addresses", count.ilog2())
+            }
+            Self::Of(count) if count > u128::from(u32::MAX) => {
+                write!(f, "more than 2^{} addresses", count.ilog2())
+            }
+            Self::Of(count) => {
+                let digits = count.to_string();
+                for (place, digit) in digits.chars().enumerate() {
+                    if place > 0 && (digits.len() - place).is_multiple_of(3) {
+                        f.write_str(",")?;
+                    }
+                    write!(f, "{digit}")?;
+                }
+                f.write_str(" addresses")
+            }
+        }
+    }
+}
+
+impl Shape {
+    fn from_form(form: &Form<'_>) -> Self {
+        match *form {
+            Form::Everyone => Self::Everyone,
+            Form::Single(address) => Self::Network(address.to_canonical().into()),
+            Form::Zoned(address, _) => Self::Network(IpAddr::V6(address).into()),
+            Form::Range(IpAddr::V4(first), IpAddr::V4(last)) => Self::v4_range(first, last),
+            Form::Range(first, last) => Self::v6_range(v6(first), v6(last)),
+            Form::Prefix(IpAddr::V4(address), prefix) => {
+                Self::v4_mask(address.to_bits(), u32::MAX.checked_shl(32 - u32::from(prefix)).unwrap_or(0))
+            }
+            Form::Prefix(IpAddr::V6(address), prefix) => {
+                Self::v6_mask(address.to_bits(), u128::MAX.checked_shl(128 - u32::from(prefix)).unwrap_or(0))
+            }
+            Form::Mask(IpAddr::V4(address), IpAddr::V4(mask)) => {
+                Self::v4_mask(address.to_bits(), mask.to_bits())
+            }
+            Form::Mask(address, mask) => Self::v6_mask(v6(address).to_bits(), v6(mask).to_bits()),
+            Form::V4Stars(Mask { value, mask }) => Self::v4_mask(value, mask),
+            Form::V6Stars(Mask { value, mask }) | Form::LastGroup { stars: Mask { value, mask }, .. } => {
+                Self::v6_mask(value, mask)
+            }
+        }
+    }
+
+    fn v4_range(first: Ipv4Addr, last: Ipv4Addr) -> Self {
+        let mut networks = Ipv4Subnets::new(first, last, 0);
+        match (networks.next(), networks.next()) {
+            (Some(network), None) => Self::Network(IpNet::V4(network)),
+            _ => Self::V4Range(first, last),
+        }
+    }
+
+    /// A range is IPv4 only when both ends are mapped; of any other the mapped part takes nothing, as
+    /// addresses are asked about in their IPv4 form.
+    fn v6_range(first: Ipv6Addr, last: Ipv6Addr) -> Self {
+        if let (Some(first), Some(last)) = (first.to_ipv4_mapped(), last.to_ipv4_mapped()) {
+            return Self::v4_range(first, last);
+        }
+        let mut networks = Ipv6Subnets::new(first, last, 0);
+        match (networks.next(), networks.next()) {
+            (Some(network), None) => Self::Network(IpNet::V6(network)),
+            _ => Self::V6Range(first, last),
+        }
+    }
+
+    fn v4_mask(value: u32, mask: u32) -> Self {
+        let value = value & mask;
+        Ipv4Net::with_netmask(value.into(), mask.into())
+            .map_or(Self::V4Mask(Mask { value, mask }), |network| Self::Network(IpNet::V4(network)))
+    }
+
+    /// A mask is IPv4 only when it pins the mapped prefix; a wider one (`::/0`) stays IPv6 and is never
+    /// widened to the IPv4 addresses that lie inside by number.
+    #[expect(clippy::cast_possible_truncation, reason = "the low 32 bits are the IPv4 address")]
+    fn v6_mask(value: u128, mask: u128) -> Self {
+        const MAPPED: u128 = 0xffff;
+        let value = value & mask;
+        if mask >> 32 == u128::MAX >> 32 && value >> 32 == MAPPED {
+            return Self::v4_mask(value as u32, mask as u32);
+        }
+        Ipv6Net::with_netmask(value.into(), mask.into())
+            .map_or(Self::V6Mask(Mask { value, mask }), |network| Self::Network(IpNet::V6(network)))
+    }
+
+    fn count(self) -> Count {
+        let between = |first: u128, last: u128| Count::Of(last - first + 1);
+        match self {
+            Self::Everyone => Count::Every(Everyone::Both),
+            Self::Network(network) if network.prefix_len() == 0 => {
+                Count::Every(if network.addr().is_ipv4() { Everyone::Ipv4 } else { Everyone::Ipv6 })
+            }
+            Self::Network(network) => Count::Of(1 << (network.max_prefix_len() - network.prefix_len())),
+            Self::V4Range(first, last) => between(first.to_bits().into(), last.to_bits().into()),
+            Self::V6Range(first, last) => between(first.to_bits(), last.to_bits()),
+            Self::V4Mask(mask) => Count::Of(1 << mask.mask.count_zeros()),
+            Self::V6Mask(mask) => Count::Of(1 << mask.mask.count_zeros()),
+        }
+    }
+}
+
+impl fmt::Display for Shape {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Everyone => f.write_str("*"),
+            Self::Network(net) if net.prefix_len() == net.max_prefix_len() => net.addr().fmt(f),
+            Self::Network(net) => net.fmt(f),
+            Self::V4Range(first, last) => write!(f, "{first}-{last}"),
+            Self::V6Range(first, last) => write!(f, "{first}-{last}"),
+            Self::V4Mask(Mask { value, mask }) => {
+                let mask = Ipv4Addr::from_bits(*mask);
+                let value = Ipv4Addr::from_bits(*value);
+                if !mask.octets().iter().all(|octet| matches!(octet, 0 | 0xff)) {
+                    return write!(f, "{value}/{mask}");
+                }
+                let fields = value
+                    .octets()
+                    .into_iter()
+                    .zip(mask.octets())
+                    .map(|(value, mask)| if mask == 0 { "*".to_owned() } else { value.to_string() });
+                f.write_str(&fields.collect::<Vec<_>>().join("."))
+            }
+            Self::V6Mask(Mask { value, mask }) => {
+                let mask = Ipv6Addr::from_bits(*mask);
+                let value = Ipv6Addr::from_bits(*value);
+                if !mask.segments().iter().all(|group| matches!(group, 0 | 0xffff)) {
+                    return write!(f, "{value}/{mask}");
+                }
+                let groups = value
+                    .segments()
+                    .into_iter()
+                    .zip(mask.segments())
+                    .map(|(value, mask)| if mask == 0 { "*".to_owned() } else { format!("{value:x}") });
+                f.write_str(&groups.collect::<Vec<_>>().join(":"))
+            }
+        }
+    }
+}
+
+/// The caution for bits behind the prefix, where the form is a network at all.
+fn host_bits(form: &Form<'_>, shape: Shape) -> Option<Caution> {
+    let (Form::Prefix(address, _) | Form::Mask(address, _)) = *form else { return None };
+    let Shape::Network(network) = shape else { return None };
+    let address = address.to_canonical();
+    // A mapped address of a network that is wider than the mapped prefix belongs to the other family.
+    if address == network.addr() || address.is_ipv4() != network.addr().is_ipv4() {
+        return None;
+    }
+    let covered = format!("`{network}`, {}", shape.count());
+    Some(Caution::HostBits { address, prefix: network.prefix_len(), network: covered })
+}
+
+/// The IPv6 form; an IPv4 address only gets here from a form whose two families were checked.
+fn v6(address: IpAddr) -> Ipv6Addr {
+    match address {
+        IpAddr::V4(address) => address.to_ipv6_mapped(),
+        IpAddr::V6(address) => address,
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use proptest::prelude::*;
+
+    use super::*;
+
+    fn pattern(text: &str) -> IpPattern {
+        text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn every_form_is_read_and_written_in_its_shortest() {
+        let table = [
+            ("192.168.0.7", "192.168.0.7, 1 address"),
+            (" \u{feff}192.168.0.7\u{a0}\r", "192.168.0.7, 1 address"),
+            ("192.168.0.7/32", "192.168.0.7, 1 address"),
+            ("192.168.0.0/24", "192.168.0.0/24, 256 addresses"),
+            ("10.1.2.3/255.0.0.0", "10.0.0.0/8, 16,777,216 addresses"),
+            ("127.0.0.7/255.0.0.255", "127.*.*.7, 65,536 addresses"),
+            ("127.0.0.7/255.0.0.15", "127.0.0.7/255.0.0.15, 1,048,576 addresses"),
+            ("192.168.0.0-192.168.0.255", "192.168.0.0/24, 256 addresses"),
+            ("192.168.0.1 - 192.168.0.3", "192.168.0.1-192.168.0.3, 3 addresses"),
+            ("0.0.0.0-255.255.255.255", "0.0.0.0/0, every IPv4 address"),
+            ("192.168.0.*", "192.168.0.0/24, 256 addresses"),
+            ("192.168.*", "192.168.0.0/16, 65,536 addresses"),
+            ("10.*", "10.0.0.0/8, 16,777,216 addresses"),
+            ("10.*.0.*", "10.*.0.*, 65,536 addresses"),
+            ("*.*", "0.0.0.0/0, every IPv4 address"),
+            ("*", "*, every address"),
+            ("2001:DB8::7", "2001:db8::7, 1 address"),
+            ("2001:db8::/64", "2001:db8::/64, 2^64 addresses"),
+            ("2001:db8::*", "2001:db8::/112, 65,536 addresses"),
+            ("2001:db8:*::7", "2001:db8:*:0:0:0:0:7, 65,536 addresses"),
+            ("*:*:*:*:*:*:*:*", "::/0, every IPv6 address"),
+            ("::1-::1:0:0", "::1-::1:0:0, 2^32 addresses"),
+            ("::1-::1:0:1", "::1-::1:0:1, more than 2^32 addresses"),
+            ("fe80::1%eth0", "fe80::1%eth0, 1 address"),
+            ("::ffff:10.1.2.3", "10.1.2.3, 1 address"),
+            ("::ffff:a01:203", "10.1.2.3, 1 address"),
+            ("::ffff:10.1.2.3/104", "10.0.0.0/8, 16,777,216 addresses"),
+            ("::ffff:10.0.0.1-::ffff:10.0.0.3", "10.0.0.1-10.0.0.3, 3 addresses"),
+            ("::ffff:*:*", "0.0.0.0/0, every IPv4 address"),
+            ("64:ff9b::10.0.0.1", "64:ff9b::a00:1, 1 address"),
+        ];
+        for (text, coverage) in table {
+            assert_eq!(pattern(text).coverage().to_string(), coverage, "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_refused_is_refused_with_a_hint() {
+        let table = [
+            ("", "the address is empty", "write one address, such as `192.168.0.7`"),
+            (
+                "127.0.0.1/",
+                "`127.0.0.1/` has nothing after the slash",
+                "did you mean `127.0.0.1` or `127.0.0.1/32`",
+            ),
+            ("::1/ ", "`::1/` has nothing after the slash", "did you mean `::1` or `::1/128`"),
+            ("10.0.0.0/+8", "`+8` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            ("10.0.0.0/ 8", "` 8` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            ("10.0.0.0/08", "`08` is not a length in bits or a mask", "did you mean `10.0.0.0/8`"),
+            (
+                "10.0.0.0/0x8",
+                "`0x8` is not a length in bits or a mask",
+                "write 0 to 32 in plain digits, such as `10.0.0.0/32`",
+            ),
+            ("10.0.0.0/33", "`10.0.0.0/33` has a length over 32", "did you mean `10.0.0.0` or `10.0.0.0/32`"),
+            ("::/129", "`::/129` has a length over 128", "did you mean `::` or `::/128`"),
+            (
+                "10.0.0.0/8/8",
+                "`10.0.0.0/8/8` has more than one slash",
+                "write one address and one length, such as `192.168.0.0/24`",
+            ),
+            (
+                "10.0.0.0/ffff::",
+                "`10.0.0.0/ffff::` mixes IPv4 and IPv6",
+                "write the length in bits, such as `10.0.0.0/32`",
+            ),
+            ("*/0", "`*/0` has both a star and a slash", "write either `192.168.0.*` or `192.168.0.0/24`"),
+            (
+                "010.0.0.1",
+                "`010.0.0.1` has a field that begins with zero (octal or hexadecimal)",
+                "did you mean `10.0.0.1`",
+            ),
+            (
+                "0x7f.0.0.1",
+                "`0x7f.0.0.1` has a field that begins with zero (octal or hexadecimal)",
+                "write four plain decimal fields, such as `192.168.0.7`",
+            ),
+            (
+                "127.1",
+                "`127.1` has 2 of the 4 fields of an IPv4 address",
+                "write all four, such as `192.168.0.7`, or a star at the end: `192.168.*`",
+            ),
+            ("10.0.0.256", "`10.0.0.256` has a field over 255", "fields go from 0 to 255"),
+            (
+                "10.0.0.9-10.0.0.1",
+                "the range `10.0.0.9-10.0.0.1` ends before it begins",
+                "did you mean `10.0.0.1-10.0.0.9`",
+            ),
+            ("10.0.0.9-::1", "`10.0.0.9-::1` mixes IPv4 and IPv6", "write two ranges, one of each family"),
+            (
+                "10.0.0.1-9",
+                "`10.0.0.1-9` is not a range of addresses",
+                "write the first and the last address, such as `192.168.0.10-192.168.0.20`",
+            ),
+            ("10.0.0.1,10.0.0.2", "`10.0.0.1,10.0.0.2` is more than one address", "write one entry for each"),
+            (
+                "10.0.0.1 # home",
+                "`10.0.0.1 # home` has white space inside",
+                "write one address and nothing else, such as `10.0.0.1`",
+            ),
+            ("[::1]", "`[::1]` is written in brackets or quotes", "did you mean `::1`"),
+            ("10.0.0.1:80", "`10.0.0.1:80` has a port or a zone", "did you mean `10.0.0.1`"),
+            (
+                "2001:db8::7%eth0",
+                "`2001:db8::7%eth0` has a zone, but is not a link-local address",
+                "did you mean `2001:db8::7`",
+            ),
+            (
+                "1:2",
+                "`1:2` is not an IPv6 address",
+                "write eight groups, or `::` once for groups of zeros, such as `2001:db8::7`",
+            ),
+        ];
+        for (text, message, hint) in table {
+            let error = text.parse::<IpPattern>().expect_err(text);
+            assert_eq!((error.to_string().as_str(), error.hints()), (message, &[hint.to_owned()][..]));
+        }
+    }
+
+    #[test]
+    fn more_is_refused() {
+        for text in [
+            "1.2.3.4::*",
+            "::1.2.3.4:*",
+            "1:2:3:4:5:6:7::8:*",
+            "1::2::*",
+            "1:2:3:4:5:6:7:8:*",
+            "::*:*:*:*:*:*:*:*:*",
+            "::ffff:10.0.0.*",
+            "10.0.*.01",
+            "10.*.5",
+            "*.",
+            ".*",
+            "10..*",
+            "1*.0.0.0",
+            "**",
+            "10.0.0.0/-0",
+            "10.0.0.0/8-9",
+            "fe80::1%",
+            "fe80::1%a b",
+            "fe80::1%eth0/64",
+            "10.0.0.1%1",
+            "10.0.0.1-",
+            "-10.0.0.1",
+            "fe80::*%eth0",
+        ] {
+            assert!(text.parse::<IpPattern>().is_err(), "{text}");
+        }
+    }
+
+    #[test]
+    fn a_text_of_others_cannot_write_to_the_terminal() {
+        let error = "\u{1b}[2J\u{202e}".parse::<IpPattern>().unwrap_err();
+        assert_eq!(error.to_string(), r"`\u{1b}[2J\u{202e}` is not an address");
+        let error = parse_address(&"a".repeat(10_000)).unwrap_err();
+        assert_eq!(error.to_string(), format!("`{}…` is not an address", "a".repeat(80)));
+    }
+
+    #[test]
+    fn families_do_not_mix_and_mapped_is_ipv4() {
+        let table = [
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "10.1.2.3", true),
+            ("::ffff:10.0.0.0/104", "::ffff:10.1.2.3", true),
+            ("::/0", "10.1.2.3", false),
+            ("::/0", "::ffff:10.1.2.3", false),
+            ("0.0.0.0/0", "::1", false),
+            ("*", "::1", true),
+            ("*", "10.1.2.3", true),
+            ("64:ff9b::/96", "10.1.2.3", false),
+            ("10.0.0.0/8", "64:ff9b::10.1.2.3", false),
+            ("fe80::1%eth0", "fe80::1", true),
+            ("fe80::1%eth0", "fe80::2", false),
+            ("2001:db8::*", "2001:db8::ffff", true),
+            ("2001:db8::*", "2001:db8::1:0", false),
+        ];
+        for (text, address, expected) in table {
+            assert_eq!(pattern(text).contains(address.parse().unwrap()), expected, "{text} {address}");
+        }
+    }
+
+    #[test]
+    fn cautions_say_what_may_not_be_meant() {
+        let table: &[(&str, &[&str])] = &[
+            ("192.168.0.7", &[]),
+            ("192.168.0.0/24", &[]),
+            ("10.*.0.*", &[]),
+            (
+                "10.1.2.3/8",
+                &[
+                    "`10.1.2.3/8` covers all of `10.0.0.0/8`, 16,777,216 addresses; for that one address write `10.1.2.3`",
+                ],
+            ),
+            (
+                "::ffff:10.1.2.3/112",
+                &[
+                    "`10.1.2.3/16` covers all of `10.1.0.0/16`, 65,536 addresses; for that one address write `10.1.2.3`",
+                ],
+            ),
+            ("*", &["`*` lets in every address"]),
+            ("*.*.*.*", &["`0.0.0.0/0` lets in every IPv4 address"]),
+            ("::/0", &["`::/0` lets in every IPv6 address (and no IPv4 address)"]),
+            (
+                "0.0.0.0",
+                &["`0.0.0.0` is one address from which nobody connects; every address would be `0.0.0.0/0`"],
+            ),
+            (
+                "10.0.0.1/0.0.0.255",
+                &[
+                    "the mask of `*.*.*.1` has holes: it covers 16,777,216 addresses that do not follow each other",
+                ],
+            ),
+            (
+                "2001:db8::*",
+                &[
+                    "the star of `2001:db8::*` stands for the last group only; for the whole network write `2001:db8::/32`",
+                ],
+            ),
+            ("*:db8::*", &["the star of `*:db8::*` stands for the last group only"]),
+            ("fe80::1%eth0", &["the zone `eth0` is not checked: the address counts on every interface"]),
+        ];
+        for (text, expected) in table {
+            let cautions: Vec<String> = pattern(text).cautions().iter().map(ToString::to_string).collect();
+            assert_eq!(cautions, *expected, "{text}");
+        }
+        let both: Vec<String> = pattern("10.1.2.3/0").cautions().iter().map(ToString::to_string).collect();
+        assert_eq!(both.len(), 2, "{both:?}");
+    }
+
+    #[test]
+    fn equal_patterns_are_those_with_the_same_shortest_form() {
+        assert_eq!(pattern("10.1.2.3/8"), pattern("10.*"));
+        assert_eq!(IpPattern::network("10.1.2.3".parse().unwrap(), 8), Some(pattern("10.*")));
+        assert_eq!(IpPattern::network("10.1.2.3".parse().unwrap(), 33), None);
+        assert_eq!(IpPattern::from("::ffff:10.1.2.3".parse::<IpAddr>().unwrap()), pattern("10.1.2.3"));
+        assert_ne!(pattern("fe80::1%eth0"), pattern("fe80::1"));
+    }
+
+    #[test]
+    fn an_address_is_read_from_a_header() {
+        let table = [
+            ("192.168.0.7", Some("192.168.0.7")),
+            (" 192.168.0.7\t", Some("192.168.0.7")),
+            ("192.168.0.7:567", Some("192.168.0.7")),
+            ("2001:db8::7", Some("2001:db8::7")),
+            ("[2001:db8::7]", Some("2001:db8::7")),
+            ("[2001:db8::7]:567", Some("2001:db8::7")),
+            ("[fe80::7%eth0]:567", Some("fe80::7")),
+            ("fe80::7%eth0", Some("fe80::7")),
+            ("::ffff:192.168.0.7", Some("192.168.0.7")),
+            ("[::ffff:192.168.0.7]:80", Some("192.168.0.7")),
+            ("", None),
+            ("unknown", None),
+            ("localhost", None),
+            ("*", None),
+            ("010.0.0.1", None),
+            ("127.1", None),
+            ("2130706433", None),
+            ("0x7f000001", None),
+            ("192.168.0.7:", None),
+            ("192.168.0.7:65536", None),
+            ("192.168.0.7:+80", None),
+            ("192.168.0.7%eth0", None),
+            ("[192.168.0.7]", None),
+            ("[2001:db8::7", None),
+            ("[2001:db8::7]567", None),
+            ("[2001:db8::7]:", None),
+            ("2001:db8::7%", None),
+            ("2001:db8::7%a%b", None),
+            ("2001:db8::7/64", None),
+            ("192.168.0.7, 10.0.0.1", None),
+            ("\"[2001:db8::7]\"", None),
+        ];
+        for (text, expected) in table {
+            let address = parse_address(text).ok().map(|address| address.to_string());
+            assert_eq!(address.as_deref(), expected, "{text}");
+        }
+    }
+
+    /// Texts of every form, from few values, so that ends touch and masks are sometimes contiguous.
+    fn text() -> impl Strategy<Value = String> {
+        let v4 = prop::array::uniform4(prop_oneof![Just(0), Just(255), any::<u8>()]).prop_map(Ipv4Addr::from);
+        let groups = prop::array::uniform8(prop_oneof![Just(0), Just(0xffff), any::<u16>()]);
+        let v6 = prop_oneof![groups.prop_map(Ipv6Addr::from), v4.clone().prop_map(|v4| v4.to_ipv6_mapped())];
+        let stars = |count, separator: &'static str| {
+            let field = prop_oneof![Just("*".to_owned()), (0..=99_u8).prop_map(|n| n.to_string())];
+            prop::collection::vec(field, count).prop_map(move |fields| fields.join(separator))
+        };
+        prop_oneof![
+            v4.clone().prop_map(|a| a.to_string()),
+            v6.clone().prop_map(|a| a.to_string()),
+            (v4.clone(), 0..=32_u8).prop_map(|(a, n)| format!("{a}/{n}")),
+            (v6.clone(), 0..=128_u8).prop_map(|(a, n)| format!("{a}/{n}")),
+            (v4.clone(), v4.clone()).prop_map(|(a, m)| format!("{a}/{m}")),
+            (v6.clone(), v6.clone()).prop_map(|(a, m)| format!("{a}/{m}")),
+            (v4.clone(), v4).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+            (v6.clone(), v6).prop_map(|(a, b)| format!("{}-{}", a.min(b), a.max(b))),
+            stars(4, "."),
+            stars(8, ":"),
+            any::<u16>().prop_map(|zone| format!("fe80::1%{zone}")),
+        ]
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read_as_the_same(text in text()) {
+            let pattern = pattern(&text);
+            let written = pattern.to_string();
+            let again = written.parse::<IpPattern>().unwrap();
+            prop_assert_eq!(&again, &pattern);
+            prop_assert_eq!(again.to_string(), written);
+        }
+
+        #[test]
+        fn any_text_is_an_entry_or_an_error(text in r"[0-9a-f.:*/%\[\] -]{0,20}|\PC{0,20}") {
+            match text.parse::<Entry>() {
+                Ok(entry) => prop_assert_eq!(entry.to_string().parse::<Entry>().unwrap(), entry),
+                Err(error) => prop_assert!(!error.hints().is_empty()),
+            }
+            if let Ok(address) = parse_address(&text) {
+                prop_assert_eq!(parse_address(&address.to_string()).unwrap(), address);
+            }
+        }
+    }
+}

@@ -1,0 +1,300 @@
+//! Ranges of addresses that do not overlap, each with its entry: built by one sweep, searched through a
+//! static B-tree of 16 keys a node, which is one cache line of IPv4 and four of IPv6.
+
+use std::cmp::Reverse;
+use std::collections::BinaryHeap;
+use std::ops::BitAnd;
+
+/// An address as a number: `u32` or `u128`.
+pub(super) trait Number: Copy + Ord + Eq + BitAnd<Output = Self> {
+    const FIRST: Self;
+    const LAST: Self;
+    /// The number after this one; not for the last.
+    fn next(self) -> Self;
+    /// The number before this one; not for the first.
+    fn previous(self) -> Self;
+    /// The last of the 2^`bits` numbers that begin with this one.
+    fn last_of(self, bits: u8) -> Self;
+    /// Base 2 logarithm of how many numbers lie from this one to `last`, if it is a whole number.
+    fn size_to(self, last: Self) -> Option<u8>;
+    /// How many leading bits both have in common.
+    fn common_prefix(self, other: Self) -> u32;
+}
+
+macro_rules! number {
+    ($type:ty) => {
+        impl Number for $type {
+            const FIRST: Self = 0;
+            const LAST: Self = Self::MAX;
+
+            fn next(self) -> Self {
+                self + 1
+            }
+
+            fn previous(self) -> Self {
+                self - 1
+            }
+
+            #[inline]
+            fn last_of(self, bits: u8) -> Self {
+                self.saturating_add(Self::MAX.checked_shr(Self::BITS - u32::from(bits)).unwrap_or(0))
+            }
+
+            fn size_to(self, last: Self) -> Option<u8> {
+                let distance = last - self;
+                let bits = distance.trailing_ones();
+                (distance.count_ones() == bits).then(|| u8::try_from(bits).ok())?
+            }
+
+            fn common_prefix(self, other: Self) -> u32 {
+                (self ^ other).leading_zeros()
+            }
+        }
+    };
+}
+
+number!(u32);
+number!(u128);
+
+/// The addresses from `first` to `last`, which entry number `rule` covers.
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Interval<N> {
+    pub(super) first: N,
+    pub(super) last: N,
+    pub(super) rule: u32,
+}
+
+/// The ranges, sorted. Range `i` begins at `levels[0][i]`; its end is kept in one byte where it can be.
+#[derive(Clone, Debug)]
+pub(super) struct Ranges<N> {
+    count: usize,
+    /// The beginnings, then every 16th of them, then every 16th of those, until one node is left. Each
+    /// level is filled up to whole nodes.
+    levels: Vec<Vec<[N; NODE]>>,
+    sizes: Vec<u8>,
+    rules: Vec<u32>,
+    /// The ends that `sizes` cannot tell, by range, sorted.
+    ends: Vec<(u32, N)>,
+}
+
+const NODE: usize = 16;
+
+/// In `sizes`: the range ends where the next begins.
+const TO_NEXT: u8 = 254;
+/// In `sizes`: the end is in `ends`.
+const ELSEWHERE: u8 = 255;
+
+impl<N: Number> Ranges<N> {
+    /// Ranges that give each address the lowest rule that covers it.
+    pub(super) fn new(intervals: Vec<Interval<N>>) -> Self {
+        let ranges = flatten(intervals);
+        let mut sizes = Vec::with_capacity(ranges.len());
+        let mut ends = Vec::new();
+        for (index, range) in ranges.iter().enumerate() {
+            let next = ranges.get(index + 1);
+            sizes.push(if let Some(size) = range.first.size_to(range.last) {
+                size
+            } else if next.is_some_and(|next| next.first.previous() == range.last) {
+                TO_NEXT
+            } else {
+                ends.push((u32::try_from(index).expect("there are fewer than 2^32 ranges"), range.last));
+                ELSEWHERE
+            });
+        }
+        ends.shrink_to_fit();
+        let rules = ranges.iter().map(|range| range.rule).collect();
+        let mut levels = Vec::new();
+        let mut level: Vec<N> = ranges.iter().map(|range| range.first).collect();
+        let count = ranges.len();
+        drop(ranges);
+        while !level.is_empty() {
+            levels.push(nodes(&level));
+            if level.len() <= NODE {
+                break;
+            }
+            level = level.iter().copied().step_by(NODE).collect();
+        }
+        Self { count, levels, sizes, rules, ends }
+    }
+
+    /// The entry that covers `address`.
+    #[inline]
+    pub(super) fn find(&self, address: N) -> Option<u32> {
+        let index = self.at_or_below(address)?;
+        (address <= self.last(index)).then(|| self.rules[index])
+    }
+
+    /// The ranges below and above an address that none covers: the common prefix of the address with
+    /// the nearer end of each, and its entry.
+    pub(super) fn beside(&self, address: N) -> [Option<(u32, u32)>; 2] {
+        let below = self.at_or_below(address);
+        let above = below.map_or(0, |below| below + 1);
+        [
+            below.map(|index| (address.common_prefix(self.last(index)), self.rules[index])),
+            (above < self.count).then(|| (address.common_prefix(self.first(above)), self.rules[above])),
+        ]
+    }
+
+    /// The entry of the lowest range, where the ranges leave no gap.
+    pub(super) fn rule_of_all(&self) -> Option<u32> {
+        let mut expected = N::FIRST;
+        for index in 0..self.count {
+            if self.first(index) != expected {
+                return None;
+            }
+            match self.last(index) {
+                last if last == N::LAST => return self.rules.first().copied(),
+                last => expected = last.next(),
+            }
+        }
+        None
+    }
+
+    /// The memory behind it, in bytes.
+    pub(super) fn footprint(&self) -> usize {
+        let levels: usize = self.levels.iter().map(|level| size_of_val(level.as_slice())).sum();
+        levels
+            + self.sizes.capacity()
+            + size_of_val(self.rules.as_slice())
+            + size_of_val(self.ends.as_slice())
+    }
+
+    /// The last range that begins at or below `address`.
+    #[inline]
+    fn at_or_below(&self, address: N) -> Option<usize> {
+        let mut index = 0;
+        for level in self.levels.iter().rev() {
+            // The filling of a node is not above the last address, so it may count one node too many.
+            index = index.min(level.len() - 1);
+            let below: u32 = level[index].iter().map(|&key| u32::from(key <= address)).sum();
+            index = index * NODE + (below as usize).checked_sub(1)?;
+        }
+        (self.count > 0).then(|| index.min(self.count - 1))
+    }
+
+    fn first(&self, index: usize) -> N {
+        self.levels[0][index / NODE][index % NODE]
+    }
+
+    #[inline]
+    fn last(&self, index: usize) -> N {
+        match self.sizes[index] {
+            TO_NEXT => self.first(index + 1).previous(),
+            ELSEWHERE => {
+                let place = self.ends.partition_point(|&(range, _)| (range as usize) < index);
+                self.ends[place].1
+            }
+            size => self.first(index).last_of(size),
+        }
+    }
+}
+
+impl<N> Default for Ranges<N> {
+    fn default() -> Self {
+        Self { count: 0, levels: Vec::new(), sizes: Vec::new(), rules: Vec::new(), ends: Vec::new() }
+    }
+}
+
+/// Keys in nodes, the last filled up with the last address.
+fn nodes<N: Number>(keys: &[N]) -> Vec<[N; NODE]> {
+    let chunks = keys.chunks(NODE).map(|chunk| {
+        let mut node = [N::LAST; NODE];
+        node[..chunk.len()].copy_from_slice(chunk);
+        node
+    });
+    chunks.collect()
+}
+
+/// Cuts intervals into ranges that do not overlap; where several cover an address, the lowest rule wins.
+///
+/// A sweep from the lowest address: `open` holds the intervals that have begun, lowest rule first;
+/// those that have ended are dropped when they come to the top.
+fn flatten<N: Number>(mut intervals: Vec<Interval<N>>) -> Vec<Interval<N>> {
+    intervals.sort_unstable_by_key(|interval| (interval.first, interval.rule));
+    let mut ranges: Vec<Interval<N>> = Vec::with_capacity(intervals.len());
+    let mut open: BinaryHeap<Reverse<(u32, N)>> = BinaryHeap::new();
+    let mut at = N::FIRST;
+    for index in 0..=intervals.len() {
+        let next = intervals.get(index);
+        // Write out what is open up to where the next interval begins.
+        while let Some(&Reverse((rule, last))) = open.peek() {
+            if last < at {
+                open.pop();
+                continue;
+            }
+            let end = match next {
+                Some(next) if next.first == at => break,
+                Some(next) => last.min(next.first.previous()),
+                None => last,
+            };
+            append(&mut ranges, Interval { first: at, last: end, rule });
+            if end == N::LAST {
+                return shrunk(ranges);
+            }
+            at = end.next();
+        }
+        let Some(next) = next else { break };
+        at = next.first;
+        open.push(Reverse((next.rule, next.last)));
+    }
+    shrunk(ranges)
+}
+
+/// Adds a range, or makes the last one longer.
+fn append<N: Number>(ranges: &mut Vec<Interval<N>>, range: Interval<N>) {
+    match ranges.last_mut() {
+        Some(last) if last.rule == range.rule && last.last.next() == range.first => last.last = range.last,
+        _ => ranges.push(range),
+    }
+}
+
+fn shrunk<N>(mut ranges: Vec<Interval<N>>) -> Vec<Interval<N>> {
+    ranges.shrink_to_fit();
+    ranges
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn ranges(intervals: &[(u32, u32, u32)]) -> Vec<(u32, u32, u32)> {
+        let intervals = intervals.iter().map(|&(first, last, rule)| Interval { first, last, rule });
+        flatten(intervals.collect()).iter().map(|range| (range.first, range.last, range.rule)).collect()
+    }
+
+    #[test]
+    fn the_lowest_rule_wins_where_intervals_overlap() {
+        let table: &[(&[_], &[_])] = &[
+            (&[], &[]),
+            (&[(5, 9, 0), (1, 2, 1)], &[(1, 2, 1), (5, 9, 0)]),
+            (&[(0, 9, 0), (3, 4, 1)], &[(0, 9, 0)]),
+            (&[(3, 4, 0), (0, 9, 1)], &[(0, 2, 1), (3, 4, 0), (5, 9, 1)]),
+            (&[(0, 5, 1), (4, 9, 0)], &[(0, 3, 1), (4, 9, 0)]),
+            (&[(0, u32::MAX, 1), (7, 7, 0)], &[(0, 6, 1), (7, 7, 0), (8, u32::MAX, 1)]),
+            (&[(0, 1, 2), (2, 3, 2), (4, 4, 3)], &[(0, 3, 2), (4, 4, 3)]),
+        ];
+        for (intervals, expected) in table {
+            assert_eq!(ranges(intervals), *expected, "{intervals:?}");
+        }
+    }
+
+    #[test]
+    fn every_range_is_found_whatever_their_number() {
+        // Around the sizes at which nodes and levels of the tree are full.
+        for count in [0, 1, 15, 16, 17, 255, 256, 257, 4096, 4097] {
+            let step = u32::MAX / 4100;
+            let intervals = (0..count).map(|rule| {
+                let first = u32::MAX - rule * step - 5;
+                Interval { first, last: first + 5, rule }
+            });
+            let ranges = Ranges::new(intervals.collect());
+            for rule in 0..count {
+                let last = u32::MAX - rule * step;
+                assert_eq!(ranges.find(last), Some(rule), "{count}");
+                assert_eq!(ranges.find(last - 5), Some(rule), "{count}");
+                assert_eq!(ranges.find(last - 6), None, "{count}");
+            }
+            assert_eq!(ranges.find(0), None, "{count}");
+        }
+    }
+}
