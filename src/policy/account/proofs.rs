@@ -4,7 +4,6 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
-use hmac::digest::KeyInit;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
@@ -57,7 +56,7 @@ impl Proofs {
         // HMAC fills a short key with zeros to a block of its hash (RFC 2104).
         let mut block = [0; 64];
         block[..key.len()].copy_from_slice(key);
-        Self { keyed: Hmac::new(&block.into()), lifetime, slots: vec![None; SETS * WAYS].into() }
+        Self { keyed: Mac::new(&block.into()), lifetime, slots: vec![None; SETS * WAYS].into() }
     }
 
     /// Was this `Authorization` value proven? Costs one HMAC and allocates nothing.
