@@ -1,1 +1,458 @@
-//! (to be written)
+//! Whom they say they are: the `Authorization` header, the logins it is held against, and the proof.
+//!
+//! Reading and claiming are cheap and happen on the worker; a proof may cost a key derivation of tens of
+//! milliseconds and is asked for apart, so that the caller can take it elsewhere. Whoever claims to be
+//! somebody that does not exist pays for a derivation too, or its absence would tell.
+
+mod password;
+mod proofs;
+
+use std::collections::BTreeMap;
+use std::fmt;
+use std::sync::Arc;
+
+use base64::Engine;
+use base64::alphabet;
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use sha2::{Digest, Sha256};
+use subtle::ConstantTimeEq;
+
+use crate::error::Error;
+
+pub use password::PasswordHash;
+pub use proofs::{Proofs, Recollection};
+
+/// The longest `Authorization` value that is decoded, in bytes.
+const LONGEST_VALUE: usize = 4096;
+/// The longest password that is held against a hash, in bytes.
+const LONGEST_PASSWORD: usize = 1024;
+
+/// What an `Authorization` header holds.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Authorization {
+    /// Nothing: the header is missing or empty.
+    Absent,
+    /// Something that is not for us, such as `Bearer`.
+    OtherScheme,
+    /// `Basic`, but nobody can be read from it. It can match nothing, so it is answered 401 and, as in
+    /// SillyTavern, no failure is counted.
+    Malformed(Fault),
+    /// A user name and a password.
+    Basic(Credentials),
+}
+
+/// Why no credentials could be read.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Fault {
+    /// Nothing follows the scheme, or more than one space does.
+    NoCredentials,
+    /// More than 4 KiB, or a password of more than 1 KiB.
+    Long,
+    /// What the base64 holds is not UTF-8 (RFC 7617 section 2.1).
+    NotUtf8,
+}
+
+impl Authorization {
+    /// Reads the value of the first `Authorization` line; an empty value is an absent header.
+    ///
+    /// The scheme is case-insensitive (RFC 9110 section 11.1; SillyTavern wants `Basic`). The rest is read
+    /// as leniently as SillyTavern does, because no reading can make a wrong password right: base64 with
+    /// or without padding, in either alphabet, other characters skipped, and whatever stands behind the
+    /// padding or a second space left out. Without a colon the password is empty.
+    #[must_use]
+    pub fn read(value: &[u8]) -> Self {
+        let value = value.trim_ascii();
+        if value.is_empty() {
+            return Self::Absent;
+        }
+        let mut words = value.split(|byte| *byte == b' ');
+        if !words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic")) {
+            return Self::OtherScheme;
+        }
+        if value.len() > LONGEST_VALUE {
+            return Self::Malformed(Fault::Long);
+        }
+        let Some(encoded) = words.next().filter(|word| !word.is_empty()) else {
+            return Self::Malformed(Fault::NoCredentials);
+        };
+        let Ok(text) = String::from_utf8(decoded(encoded)) else {
+            return Self::Malformed(Fault::NotUtf8);
+        };
+        let (user, password) = text.split_once(':').unwrap_or((&text, ""));
+        if password.len() > LONGEST_PASSWORD {
+            return Self::Malformed(Fault::Long);
+        }
+        Self::Basic(Credentials { user: user.to_owned(), password: Secret::new(password) })
+    }
+}
+
+/// A user name and a password, as sent or as typed. Nothing is known about them yet.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Credentials {
+    /// The user name, unverified.
+    pub user: String,
+    /// The password.
+    pub password: Secret,
+}
+
+/// A text that is never printed, and compared in constant time.
+#[derive(Clone, Eq)]
+pub struct Secret(String);
+
+impl Secret {
+    /// Keeps `text` to itself.
+    pub fn new(text: impl Into<String>) -> Self {
+        Self(text.into())
+    }
+
+    /// The text itself, for a hash or a file of the owner's.
+    #[must_use]
+    pub fn expose(&self) -> &str {
+        &self.0
+    }
+}
+
+impl PartialEq for Secret {
+    fn eq(&self, other: &Self) -> bool {
+        self.0.as_bytes().ct_eq(other.0.as_bytes()).into()
+    }
+}
+
+impl fmt::Debug for Secret {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("…")
+    }
+}
+
+/// Who can sign in.
+#[derive(Clone, Debug)]
+pub enum Login {
+    /// One name and password for everybody (`basicAuthUser`).
+    Shared(Shared),
+    /// SillyTavern's accounts (`perUserBasicAuth` with `enableUserAccounts`).
+    Accounts(Accounts),
+}
+
+impl Login {
+    /// What has to be proven before `credentials` are believed.
+    ///
+    /// A name that nobody has gets a claim that costs as much as a real one and that nothing proves.
+    pub fn claim(&self, credentials: &Credentials) -> Claim {
+        let (hash, subject) = match self {
+            Self::Shared(shared) => shared.find(&credentials.user),
+            Self::Accounts(accounts) => accounts.find(&credentials.user),
+        };
+        Claim { hash, password: credentials.password.clone(), subject }
+    }
+}
+
+/// The one login of `basicAuthUser`.
+#[derive(Clone, Debug)]
+pub struct Shared {
+    user: Arc<str>,
+    hash: Arc<PasswordHash>,
+}
+
+impl Shared {
+    /// The login of `user`.
+    ///
+    /// # Errors
+    /// A colon in the name: in Basic credentials it ends the name (RFC 7617), so nobody could sign in.
+    pub fn new(user: &str, hash: PasswordHash) -> Result<Self, Error> {
+        if user.contains(':') {
+            let message =
+                format!("the user name `{}` has a colon, so nobody can sign in with it", user.escape_debug());
+            let hint = format!("write `{}`", user.replace(':', "-").escape_debug());
+            return Err(Error::new(message).hint(hint));
+        }
+        Ok(Self { user: user.into(), hash: Arc::new(hash) })
+    }
+
+    /// The user name.
+    #[must_use]
+    pub fn user(&self) -> &str {
+        &self.user
+    }
+
+    /// What the password has to match, such as for the start gate to try the default on.
+    #[must_use]
+    pub fn hash(&self) -> &PasswordHash {
+        &self.hash
+    }
+
+    fn find(&self, user: &str) -> (Arc<PasswordHash>, Subject) {
+        // Digests of one size: the time of the comparison tells nothing of the name, its length neither.
+        let same: bool = Sha256::digest(user).ct_eq(&Sha256::digest(self.user.as_bytes())).into();
+        let subject = if same { Subject::Somebody(Arc::clone(&self.user)) } else { Subject::Nobody };
+        (Arc::clone(&self.hash), subject)
+    }
+}
+
+/// An account of SillyTavern's.
+#[derive(Clone, Debug)]
+pub struct Account {
+    /// What the user types as a name; compared exactly.
+    pub handle: Arc<str>,
+    /// What the app shows.
+    pub name: String,
+    /// May they administer the app?
+    pub admin: bool,
+    /// May they sign in at all?
+    pub enabled: bool,
+    /// `None` for an account without a password, which the app lets in unasked and Basic credentials never
+    /// do.
+    pub hash: Option<Arc<PasswordHash>>,
+}
+
+/// All accounts, by handle.
+#[derive(Clone, Debug)]
+pub struct Accounts {
+    by_handle: BTreeMap<Arc<str>, Account>,
+    /// What a claim of nobody's is held against.
+    decoy: Arc<PasswordHash>,
+}
+
+impl Accounts {
+    /// All of `accounts`; of two with one handle the last.
+    #[must_use]
+    pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
+        let by_handle: BTreeMap<_, _> =
+            accounts.into_iter().map(|account| (Arc::clone(&account.handle), account)).collect();
+        // Somebody's own hash costs exactly what a hash of this store costs; a claim of nobody's fails
+        // even if it is matched.
+        let hash = by_handle.values().find_map(|account| account.hash.clone());
+        Self { by_handle, decoy: hash.unwrap_or_else(|| Arc::new(PasswordHash::decoy())) }
+    }
+
+    /// Every account, in the order of the handles.
+    pub fn iter(&self) -> impl Iterator<Item = &Account> {
+        self.by_handle.values()
+    }
+
+    /// How many there are.
+    #[must_use]
+    pub fn len(&self) -> usize {
+        self.by_handle.len()
+    }
+
+    /// Is there nobody who could sign in?
+    #[must_use]
+    pub fn is_empty(&self) -> bool {
+        self.by_handle.is_empty()
+    }
+
+    fn find(&self, handle: &str) -> (Arc<PasswordHash>, Subject) {
+        match self.by_handle.get(handle) {
+            Some(Account { handle, enabled: true, hash: Some(hash), .. }) => {
+                (Arc::clone(hash), Subject::Somebody(Arc::clone(handle)))
+            }
+            _ => (Arc::clone(&self.decoy), Subject::Nobody),
+        }
+    }
+}
+
+/// Somebody's word that still has to be proven.
+#[derive(Debug)]
+#[must_use = "nobody is let in on their word"]
+pub struct Claim {
+    hash: Arc<PasswordHash>,
+    password: Secret,
+    subject: Subject,
+}
+
+#[derive(Debug)]
+enum Subject {
+    Somebody(Arc<str>),
+    Nobody,
+}
+
+/// What became of a claim.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// It is they.
+    Accepted {
+        /// The name of the login, verified.
+        user: Arc<str>,
+    },
+    /// It is not, or there is no such user, or they may not sign in: nobody learns which.
+    Rejected,
+}
+
+impl Claim {
+    /// Does the proof take so long (a key derivation) that it has to be made off the worker's thread?
+    #[must_use]
+    pub fn is_costly(&self) -> bool {
+        self.hash.is_costly()
+    }
+
+    /// Holds the password against the hash.
+    #[must_use]
+    pub fn prove(self) -> Proof {
+        // The hash first, whoever it is: the work must not depend on the name.
+        let matches = self.hash.verify(self.password.expose());
+        match self.subject {
+            Subject::Somebody(user) if matches => Proof::Accepted { user },
+            Subject::Somebody(_) | Subject::Nobody => Proof::Rejected,
+        }
+    }
+}
+
+/// Base64 as Node reads it: both alphabets, other characters skipped, up to the first `=`.
+fn decoded(encoded: &[u8]) -> Vec<u8> {
+    const ENGINE: GeneralPurpose =
+        GeneralPurpose::new(&alphabet::STANDARD, NO_PAD.with_decode_allow_trailing_bits(true));
+    let symbols = encoded.iter().take_while(|byte| **byte != b'=').filter_map(|byte| match byte {
+        b'-' => Some(b'+'),
+        b'_' => Some(b'/'),
+        b'+' | b'/' | b'0'..=b'9' | b'A'..=b'Z' | b'a'..=b'z' => Some(*byte),
+        _ => None,
+    });
+    let mut symbols: Vec<u8> = symbols.collect();
+    if symbols.len() % 4 == 1 {
+        symbols.pop();
+    }
+    ENGINE.decode(symbols).expect("only symbols of the alphabet are left, in a length that base64 has")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn basic(text: &str) -> Authorization {
+        let encoded = base64::engine::general_purpose::STANDARD.encode(text);
+        Authorization::read(format!("Basic {encoded}").as_bytes())
+    }
+
+    fn credentials(user: &str, password: &str) -> Credentials {
+        Credentials { user: user.to_owned(), password: Secret::new(password) }
+    }
+
+    fn shared(user: &str, password: &str) -> Login {
+        Login::Shared(Shared::new(user, password.parse().unwrap()).unwrap())
+    }
+
+    fn account(handle: &str, enabled: bool, password: Option<&str>) -> Account {
+        let hash = password.map(|password| Arc::new(password.parse().unwrap()));
+        Account { handle: handle.into(), name: String::new(), admin: false, enabled, hash }
+    }
+
+    #[test]
+    fn credentials_are_split_at_the_first_colon() {
+        for (text, user, password) in [
+            ("user:word", "user", "word"),
+            ("user:a:b:", "user", "a:b:"),
+            (":word", "", "word"),
+            ("user", "user", ""),
+            ("j\u{f6}rg:p\u{e4}ss \u{20ac}", "j\u{f6}rg", "p\u{e4}ss \u{20ac}"),
+        ] {
+            assert_eq!(basic(text), Authorization::Basic(credentials(user, password)), "{text}");
+        }
+    }
+
+    #[test]
+    fn what_is_no_credentials_is_told_apart() {
+        for (value, expected) in [
+            (&b""[..], Authorization::Absent),
+            (b"  ", Authorization::Absent),
+            (b"Bearer x", Authorization::OtherScheme),
+            (b"Basicx", Authorization::OtherScheme),
+            (b"Basic\tdXNlcjp3b3Jk", Authorization::OtherScheme),
+            (b"dXNlcjp3b3Jk", Authorization::OtherScheme),
+            (b"\xff\xfe", Authorization::OtherScheme),
+            (b"basic", Authorization::Malformed(Fault::NoCredentials)),
+            (b"Basic  dXNlcjp3b3Jk", Authorization::Malformed(Fault::NoCredentials)),
+            (b"Basic /w==", Authorization::Malformed(Fault::NotUtf8)),
+            (b"Basic !", Authorization::Basic(credentials("", ""))),
+            (b"Basic d", Authorization::Basic(credentials("", ""))),
+            (b"Basic \xff\xfe", Authorization::Basic(credentials("", ""))),
+        ] {
+            assert_eq!(Authorization::read(value), expected, "{}", value.escape_ascii());
+        }
+    }
+
+    #[test]
+    fn long_values_and_long_passwords_are_not_decoded_but_a_long_bearer_is_only_another_scheme() {
+        let password = "x".repeat(LONGEST_PASSWORD);
+        assert_eq!(basic(&format!("u:{password}")), Authorization::Basic(credentials("u", &password)));
+        assert_eq!(basic(&format!("u:{password}x")), Authorization::Malformed(Fault::Long));
+        assert_eq!(basic(&"u".repeat(LONGEST_VALUE)), Authorization::Malformed(Fault::Long));
+        let bearer = format!("Bearer {}", "x".repeat(LONGEST_VALUE));
+        assert_eq!(Authorization::read(bearer.as_bytes()), Authorization::OtherScheme);
+    }
+
+    #[test]
+    fn secrets_are_not_printed() {
+        let login = format!("{:?}", shared("user", "canary"));
+        let claim = format!("{:?}", shared("user", "x").claim(&credentials("user", "canary")));
+        for printed in [format!("{:?}", basic("user:canary")), login, claim] {
+            assert!(printed.contains('…') && !printed.contains("canary"), "{printed}");
+        }
+    }
+
+    #[test]
+    fn the_shared_login_wants_both_exactly() {
+        let login = shared("tavern", "word");
+        let accepted = Proof::Accepted { user: "tavern".into() };
+        assert_eq!(login.claim(&credentials("tavern", "word")).prove(), accepted);
+        for (user, password) in [
+            ("tavern", "wor"),
+            ("tavern", "Word"),
+            ("tavern", ""),
+            ("Tavern", "word"),
+            ("tavern ", "word"),
+            ("", "word"),
+            ("", ""),
+        ] {
+            assert_eq!(
+                login.claim(&credentials(user, password)).prove(),
+                Proof::Rejected,
+                "{user}:{password}"
+            );
+        }
+    }
+
+    #[test]
+    fn an_empty_password_never_passes() {
+        assert_eq!(shared("", "").claim(&credentials("", "")).prove(), Proof::Rejected);
+        assert_eq!(shared("user", "").claim(&credentials("user", "")).prove(), Proof::Rejected);
+    }
+
+    #[test]
+    fn a_user_name_with_a_colon_is_refused() {
+        let error = Shared::new("a:b", "c".parse().unwrap()).unwrap_err();
+        assert_eq!(error.to_string(), "the user name `a:b` has a colon, so nobody can sign in with it");
+        assert_eq!(error.hints(), ["write `a-b`"]);
+    }
+
+    #[test]
+    fn only_enabled_accounts_with_a_password_pass() {
+        let login = Login::Accounts(Accounts::new([
+            account("ann", true, Some("word")),
+            account("bob", true, None),
+            account("eve", false, Some("word")),
+        ]));
+        for (user, password, passes) in [
+            ("ann", "word", true),
+            ("ann", "other", false),
+            ("Ann", "word", false),
+            ("bob", "", false),
+            ("bob", "word", false),
+            ("eve", "word", false),
+            ("nobody", "word", false),
+        ] {
+            let proof = login.claim(&credentials(user, password)).prove();
+            assert_eq!(proof != Proof::Rejected, passes, "{user}:{password}");
+        }
+    }
+
+    #[test]
+    fn a_claim_of_nobodys_costs_what_a_claim_of_somebodys_costs() {
+        let plain = shared("user", "word");
+        let costly = Login::Accounts(Accounts::new([account("bob", true, None)]));
+        for (login, expected) in [(plain, false), (costly, true)] {
+            for user in ["user", "bob", "nobody"] {
+                assert_eq!(login.claim(&credentials(user, "x")).is_costly(), expected, "{user}");
+            }
+        }
+    }
+}
