@@ -63,7 +63,8 @@ pub(super) fn may_be_shown(name: &str, at_the_root: bool) -> bool {
     !name.starts_with('.') || (at_the_root && name == ".well-known")
 }
 
-/// Whether `name` is the name of one thing inside a folder, on this system.
+/// Whether `name` is the name of one thing inside a folder, on this system. Dot segments are hidden names as
+/// well; they are refused here on their own, so that showing more dot files could never let them through.
 fn is_name(name: &str) -> bool {
     let forbidden = |letter: char| {
         // A colon names a drive or a stream on Windows.
@@ -190,6 +191,13 @@ mod tests {
             "http://a/b",
         ] {
             assert_eq!(Target::parse(path), None, "`{path}`");
+        }
+    }
+
+    #[test]
+    fn dot_segments_are_no_names() {
+        for (name, expected) in [(".", false), ("..", false), ("", false), ("a", true), (".a", true)] {
+            assert_eq!(is_name(name), expected, "`{name}`");
         }
     }
 
