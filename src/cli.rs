@@ -1,1 +1,213 @@
-//! (to be written)
+//! Every subcommand, flag and help text; no behaviour. The flags of `serve` come from the table of settings.
+
+use std::path::PathBuf;
+
+use clap::builder::{PossibleValuesParser, StyledStr, ValueParser};
+use clap::error::ErrorKind;
+use clap::{Arg, ArgAction, ArgMatches, Command};
+
+use crate::config::Flags;
+use crate::config::schema::{FOREIGN_FLAGS, KEYS, Key, Kind};
+use crate::error::Error;
+
+/// What the command line asks for.
+#[derive(Debug)]
+pub enum Invocation {
+    /// `innkeeper serve`.
+    Serve(Serve),
+    /// Text for standard output, and success: `--help`, `--version`.
+    Answer(String),
+    /// The command line means nothing: exit code 2.
+    Misuse(Error),
+}
+
+/// `innkeeper serve`.
+#[derive(Debug, Default)]
+pub struct Serve {
+    /// What is set.
+    pub flags: Flags,
+    /// SillyTavern's flags that were given and mean nothing here, as `--help` of SillyTavern spells them.
+    pub ignored: Vec<&'static str>,
+}
+
+/// Reads the command line; the first of `arguments` is the name of the program.
+#[must_use]
+pub fn parse<Arguments>(arguments: Arguments) -> Invocation
+where
+    Arguments: IntoIterator,
+    Arguments::Item: Into<std::ffi::OsString> + Clone,
+{
+    match command().try_get_matches_from(arguments) {
+        Ok(matches) => match matches.subcommand() {
+            Some(("serve", matches)) => Invocation::Serve(serve(matches)),
+            // `subcommand_required` leaves nothing else.
+            _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
+        },
+        Err(error) => match error.kind() {
+            ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
+                Invocation::Answer(error.render().to_string())
+            }
+            _ => Invocation::Misuse(misuse(&error.render())),
+        },
+    }
+}
+
+/// The whole program as clap sees it; completions and man pages are made from it.
+#[must_use]
+pub fn command() -> Command {
+    Command::new("innkeeper")
+        .version(env!("CARGO_PKG_VERSION"))
+        .about("Keeps the door of a self-hosted web app")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .subcommand(serve_command())
+}
+
+fn serve_command() -> Command {
+    let command = Command::new("serve")
+        .about("Stand in front of the app and let in whom the settings allow")
+        .long_about(
+            "Stand in front of the app and let in whom the settings allow.\n\n\
+             A flag counts for this run and wins over the environment (INNKEEPER_PORT, SILLYTAVERN_PORT) and over the \
+             settings file. A switch takes `--listen`, `--listen false`, `--listen=false` and `--no-listen`.",
+        )
+        .max_term_width(100)
+        .next_help_heading("Settings file")
+        .arg(
+            Arg::new("config")
+                .long("config")
+                .alias("configPath")
+                .alias("config-path")
+                .value_name("FILE")
+                .value_parser(clap::value_parser!(PathBuf))
+                .help("The settings file [default: ./config.yaml, then ./config.toml]"),
+        )
+        .arg(
+            Arg::new("global")
+                .long("global")
+                .action(ArgAction::SetTrue)
+                .help("Look for it in the folder the system keeps settings in"),
+        );
+    let command = KEYS.iter().filter(|key| key.flag.is_some()).fold(command, |command, key| {
+        let command = command.arg(argument(key).help_heading(heading(key)));
+        if is_switch(key) { command.arg(denial(key)) } else { command }
+    });
+    FOREIGN_FLAGS.iter().fold(command, |command, flag| command.arg(foreign(flag)))
+}
+
+/// Where a flag stands in `--help`.
+fn heading(key: &Key) -> &'static str {
+    match key.path.split('.').next().unwrap_or_default() {
+        "upstream" | "root" => "What to serve",
+        "satisfy" | "whitelistMode" | "basicAuthMode" => "Who may come in",
+        "listen" | "listenAddress" | "protocol" | "port" => "Where to listen",
+        "ssl" => "HTTPS",
+        _ => "More of SillyTavern's",
+    }
+}
+
+fn argument(key: &'static Key) -> Arg {
+    let default = if key.default.is_empty() { String::new() } else { format!(" [default: {}]", key.default) };
+    let flag = key.flag.unwrap_or(key.path);
+    let argument = Arg::new(key.path)
+        .long(flag)
+        .aliases(key.aliases)
+        .allow_hyphen_values(matches!(key.kind, Kind::Integer { .. } | Kind::Number))
+        .help(format!("{}{default}", key.doc));
+    if is_switch(key) {
+        return argument
+            .action(ArgAction::Append)
+            .num_args(0..=1)
+            .default_missing_value("true")
+            .value_name(if key.kind == Kind::Family { "true|false|auto" } else { "true|false" })
+            .hide_possible_values(true);
+    }
+    let argument = argument.action(ArgAction::Set).value_name(value_name(key.kind));
+    match key.kind {
+        // The only one that clap checks, for its list of suggestions; the rest is the settings' business.
+        Kind::Choice(words) => {
+            argument.value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
+        }
+        _ => argument.value_parser(ValueParser::string()),
+    }
+}
+
+fn value_name(kind: Kind) -> &'static str {
+    match kind {
+        Kind::Port => "PORT",
+        Kind::Integer { .. } | Kind::Number => "NUMBER",
+        Kind::Path | Kind::OptionalPath => "PATH",
+        Kind::Ipv4 | Kind::Ipv6 => "ADDRESS",
+        Kind::Upstream => "URL",
+        Kind::Choice(_) => "all|any",
+        _ => "TEXT",
+    }
+}
+
+/// `--no-listen`, and `--no-basicAuthMode` as SillyTavern's reader makes it.
+fn denial(key: &'static Key) -> Arg {
+    let flag = key.flag.unwrap_or(key.path);
+    Arg::new(format!("no-{}", key.path))
+        .long(format!("no-{flag}"))
+        .aliases(key.aliases.iter().map(|alias| format!("no-{alias}")))
+        .action(ArgAction::Append)
+        .num_args(0)
+        .default_missing_value("false")
+        .hide(true)
+}
+
+/// A flag of SillyTavern that is only noted.
+fn foreign(flag: &'static str) -> Arg {
+    Arg::new(flag)
+        .long(flag)
+        .action(ArgAction::Append)
+        .num_args(0..=1)
+        .default_missing_value("true")
+        .hide(true)
+}
+
+fn is_switch(key: &Key) -> bool {
+    matches!(key.kind, Kind::Switch | Kind::Family)
+}
+
+fn serve(matches: &ArgMatches) -> Serve {
+    let mut values = Vec::new();
+    for key in KEYS.iter().filter(|key| key.flag.is_some()) {
+        let text = if is_switch(key) {
+            last_switch(matches, key)
+        } else {
+            matches.get_one::<String>(key.path).cloned()
+        };
+        values.extend(text.map(|text| (key, text)));
+    }
+    let given = |flag: &&&str| matches.value_source(flag).is_some();
+    Serve {
+        flags: Flags {
+            config: matches.get_one::<PathBuf>("config").cloned(),
+            global: matches.get_flag("global"),
+            values,
+        },
+        ignored: FOREIGN_FLAGS.iter().filter(given).copied().collect(),
+    }
+}
+
+/// Of `--listen`, `--listen false` and `--no-listen` the last one counts, as in SillyTavern.
+fn last_switch(matches: &ArgMatches, key: &Key) -> Option<String> {
+    let said = |id: &str| -> Vec<(usize, String)> {
+        let values = matches.get_many::<String>(id).into_iter().flatten().cloned();
+        matches.indices_of(id).into_iter().flatten().zip(values).collect()
+    };
+    let mut all = said(key.path);
+    all.extend(said(&format!("no-{}", key.path)));
+    all.into_iter().max_by_key(|(index, _)| *index).map(|(_, value)| value)
+}
+
+/// clap's words in the shape of every other error of this program.
+fn misuse(rendered: &StyledStr) -> Error {
+    let text = rendered.to_string();
+    let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
+    let first = lines.next().unwrap_or_default();
+    let message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
+    tips.fold(Error::new(message), Error::hint).hint("`innkeeper serve --help` lists every flag")
+}

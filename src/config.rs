@@ -1,1 +1,31 @@
-//! (to be written)
+//! The settings: flags, environment, file and defaults in one checked value that knows where each part came from.
+//!
+//! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
+
+mod file;
+mod layer;
+mod list;
+mod problem;
+pub mod schema;
+mod secret;
+mod settings;
+mod start;
+mod toml;
+mod tree;
+mod upstream;
+mod value;
+mod yaml;
+
+pub use file::{DEFAULT_TOML, DEFAULT_YAML, Found, find, write_default};
+pub use layer::{Flags, Layer, Setting, Syntax, Variables};
+pub use list::{ListEntry, ListOrigin, ListSource};
+pub use problem::{Origin, Problem, Problems, Source};
+pub use secret::Secret;
+pub use settings::{
+    Audit, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits, ListenAddress, Logging,
+    Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
+};
+pub use start::{Account, Refusal, Warning, start_gate};
+pub use tree::{Content, Item, Node, Span};
+pub use upstream::Upstream;
+pub use value::{Family, Fault, Guest, Value, leading_number, read as read_value, truth};

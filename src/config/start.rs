@@ -1,0 +1,209 @@
+//! Whether to start at all: an app that everyone on the network could use is not served by accident.
+
+use std::fmt;
+
+use super::problem::Origin;
+use super::settings::Settings;
+use super::value::Family;
+use crate::error::Error;
+
+/// What the gate has to know of one of SillyTavern's accounts.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Account {
+    /// Its handle.
+    pub handle: String,
+    /// Whether it can be used.
+    pub enabled: bool,
+    /// Whether it may do everything.
+    pub admin: bool,
+    /// Whether it has a password.
+    pub has_password: bool,
+}
+
+/// Why `serve` does not start. Its message is one line; three things to do about it follow as hints.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refusal {
+    /// Other devices can connect, and neither whitelist, login nor accounts protect the app.
+    Open,
+    /// Other devices can connect, accounts alone protect the app, and these admins have no password.
+    OpenAdmins(Vec<String>),
+    /// Other devices can connect and the password is the one of the default file.
+    DefaultPassword(Origin),
+    /// Other devices can connect and the user name or the password is empty.
+    EmptyLogin(Origin),
+}
+
+/// What is worth knowing about a start that goes ahead.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Warning {
+    /// A refusal that `securityOverride` overrode.
+    Overridden(Refusal),
+    /// The whitelist lets everybody in and no password is asked for; with the entry that does it.
+    EverybodyListed(String),
+    /// Passwords cross the network in the clear.
+    PlainHttp,
+    /// The user name or the password is empty; only this computer can use it.
+    EmptyLogin,
+    /// These accounts have no password.
+    NoPassword(Vec<String>),
+}
+
+/// Whether `serve` may start with `settings` and, where accounts are in use, `accounts`. `everybody` is an entry of
+/// the whitelist in force that covers every address, when there is one.
+///
+/// # Errors
+/// The first rule that is broken, unless `securityOverride` is on.
+pub fn start_gate(
+    settings: &Settings,
+    accounts: &[Account],
+    everybody: Option<&str>,
+) -> Result<Vec<Warning>, Refusal> {
+    let mut warnings = Vec::new();
+    for refusal in refusals(settings, accounts) {
+        if !settings.security_override {
+            return Err(refusal);
+        }
+        warnings.push(Warning::Overridden(refusal));
+    }
+    // As in SillyTavern, a login is asked for only when other devices can connect.
+    let login = settings.basic_auth_mode && settings.listen;
+    if let Some(entry) = everybody.filter(|_| settings.listen && settings.whitelist_mode && !login) {
+        warnings.push(Warning::EverybodyListed(entry.to_owned()));
+    }
+    if login && beyond_loopback(settings) && !settings.ssl.enabled {
+        warnings.push(Warning::PlainHttp);
+    }
+    if login && !beyond_loopback(settings) && empty_login(settings) {
+        warnings.push(Warning::EmptyLogin);
+    }
+    if settings.listen && settings.enable_user_accounts {
+        let open: Vec<_> =
+            accounts.iter().filter(|account| account.enabled && !account.has_password).map(label).collect();
+        if !open.is_empty() {
+            warnings.push(Warning::NoPassword(open));
+        }
+    }
+    Ok(warnings)
+}
+
+fn refusals(settings: &Settings, accounts: &[Account]) -> Vec<Refusal> {
+    if !settings.listen {
+        return Vec::new();
+    }
+    let mut refusals = Vec::new();
+    if !settings.whitelist_mode && !settings.basic_auth_mode {
+        if settings.enable_user_accounts {
+            let open = |account: &&Account| account.enabled && account.admin && !account.has_password;
+            let admins: Vec<_> = accounts.iter().filter(open).map(|account| account.handle.clone()).collect();
+            if !admins.is_empty() {
+                refusals.push(Refusal::OpenAdmins(admins));
+            }
+        } else {
+            refusals.push(Refusal::Open);
+        }
+    }
+    if settings.basic_auth_mode && !settings.per_user_basic_auth && beyond_loopback(settings) {
+        let origin = || settings.origin("basicAuthUser.password").clone();
+        if empty_login(settings) {
+            refusals.push(Refusal::EmptyLogin(origin()));
+        } else if settings.basic_auth_user.password.reveal() == "password" {
+            refusals.push(Refusal::DefaultPassword(origin()));
+        }
+    }
+    refusals
+}
+
+/// Whether an address of another device's network is bound.
+fn beyond_loopback(settings: &Settings) -> bool {
+    let ipv4 = settings.protocol.ipv4 != Family::Off && !settings.listen_address.ipv4.is_loopback();
+    let ipv6 = settings.protocol.ipv6 != Family::Off && !settings.listen_address.ipv6.is_loopback();
+    settings.listen && (ipv4 || ipv6)
+}
+
+fn empty_login(settings: &Settings) -> bool {
+    let user = &settings.basic_auth_user;
+    !settings.per_user_basic_auth && (user.username.is_empty() || user.password.is_empty())
+}
+
+fn label(account: &Account) -> String {
+    if account.admin { format!("{} (admin)", account.handle) } else { account.handle.clone() }
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Open => {
+                f.write_str("other devices can connect (`listen: true`) and nothing protects the app")
+            }
+            Self::OpenAdmins(handles) => {
+                write!(
+                    f,
+                    "other devices can connect (`listen: true`) and anyone can sign in as {}, without a password",
+                    handles.join(", ")
+                )
+            }
+            Self::DefaultPassword(Origin::Default) => {
+                f.write_str("other devices can connect (`listen: true`) and the password is the default one")
+            }
+            Self::DefaultPassword(origin) => {
+                write!(
+                    f,
+                    "other devices can connect (`listen: true`) and the password is the default one ({origin})"
+                )
+            }
+            Self::EmptyLogin(origin) => {
+                write!(
+                    f,
+                    "other devices can connect (`listen: true`) and the user name or the password is empty ({origin})"
+                )
+            }
+        }
+    }
+}
+
+impl Refusal {
+    /// Three ways out, each one line.
+    #[must_use]
+    pub fn fixes(&self) -> [&'static str; 3] {
+        const ALONE: &str = "to use it on this computer only: `innkeeper serve --no-listen`";
+        const LISTED: &str = "to let in listed addresses only: `innkeeper serve --whitelist`";
+        match self {
+            Self::Open => [
+                LISTED,
+                "to ask for a password: set `basicAuthUser`, then `innkeeper serve --basic-auth-mode`",
+                ALONE,
+            ],
+            Self::OpenAdmins(_) => {
+                [LISTED, "to keep the accounts: give every admin a password in SillyTavern", ALONE]
+            }
+            Self::DefaultPassword(_) | Self::EmptyLogin(_) => [
+                "choose a password of your own: `basicAuthUser.password` in the settings file",
+                "to let in listed addresses only, without a password: `innkeeper serve --whitelist --no-basic-auth-mode`",
+                ALONE,
+            ],
+        }
+    }
+}
+
+impl From<Refusal> for Error {
+    fn from(refusal: Refusal) -> Self {
+        let fixes = refusal.fixes();
+        fixes.into_iter().fold(Self::new(refusal.to_string()), Self::hint)
+    }
+}
+
+impl fmt::Display for Warning {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Overridden(refusal) => {
+                write!(f, "{refusal}; started all the same, because `securityOverride` is on")
+            }
+            Self::EverybodyListed(entry) => {
+                write!(f, "`{entry}` in the whitelist lets everybody in, and no password is asked for")
+            }
+            Self::PlainHttp => f.write_str("passwords cross the network in the clear; `--ssl` encrypts them"),
+            Self::EmptyLogin => f.write_str("the user name or the password of `basicAuthUser` is empty"),
+            Self::NoPassword(handles) => write!(f, "accounts without a password: {}", handles.join(", ")),
+        }
+    }
+}

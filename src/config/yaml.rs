@@ -1,0 +1,202 @@
+//! Reads YAML the way SillyTavern's own reader does, with the place of every value.
+//!
+//! The options matter: with the crate's defaults `listen: no` would be off here and on in SillyTavern.
+
+use std::fmt;
+
+use serde::de::{Deserialize, Deserializer, MapAccess, SeqAccess, Visitor};
+use serde_yaml::{DuplicateKeyPolicy, MergeKeyPolicy, NonFiniteFloatPolicy};
+use serde_yaml::{Error, Location, Spanned};
+
+use super::problem::{Problem, Source};
+use super::tree::{Content, Item, Node, Read, Span};
+
+/// Reads `source`. A comment-only file is an empty section, as in SillyTavern.
+///
+/// # Errors
+/// The first mistake of syntax; anything else than `name: value` lines at the top.
+pub fn read(source: &Source) -> Read {
+    // A line of its own to Rust's readers, white space to SillyTavern's: the two would disagree about the file.
+    if let Some(at) = lone_carriage_return(&source.text) {
+        let span = Span::of(&source.text, at, at);
+        return Err(source
+            .problem(span, "a carriage return without a line feed")
+            .hint("save the file with line endings of one kind, `LF` or `CRLF`")
+            .boxed());
+    }
+    let root: Spanned<Raw> = match serde_yaml::from_str_with_options(&source.text, options()) {
+        Ok(root) => root,
+        Err(error) if matches!(error.without_snippet(), Error::Eof { .. }) => return Ok(Vec::new()),
+        Err(error) => return Err(unreadable(source, &error)),
+    };
+    let root = node(root, &source.text);
+    match root.content {
+        Content::Section(items) => Ok(items),
+        Content::Null => Ok(Vec::new()),
+        Content::List(_) | Content::Text(_) | Content::Switch(..) | Content::Number(..) => {
+            let span = Span { end: root.span.start, ..root.span };
+            Err(source
+                .problem(span, "settings are lines of `name: value`, and this is something else")
+                .hint("begin with a line such as `port: 8000`")
+                .boxed())
+        }
+    }
+}
+
+fn options() -> serde_yaml::Options {
+    serde_yaml::options! {
+        strict_booleans: true,
+        underscored_numbers_as_strings: true,
+        merge_keys: MergeKeyPolicy::AsOrdinary,
+        strict_indentation: true,
+        // A snippet could show the password.
+        with_snippet: false,
+        // Handed on, so that every repeated name is reported with both places.
+        duplicate_keys: DuplicateKeyPolicy::PassThrough,
+        non_finite_float_policy: NonFiniteFloatPolicy::PassThrough,
+        // A list of a million addresses is a long list, not an attack.
+        budget: serde_yaml::budget! { max_nodes: 4_000_000, max_events: 16_000_000 },
+    }
+}
+
+/// A YAML value as serde shows it; the text of plain scalars is cut from the file afterwards.
+enum Raw {
+    Null,
+    Switch(bool),
+    Number(f64),
+    Text(String),
+    List(Vec<Spanned<Raw>>),
+    Section(Vec<(Spanned<Raw>, Spanned<Raw>)>),
+}
+
+impl<'de> Deserialize<'de> for Raw {
+    fn deserialize<D: Deserializer<'de>>(deserializer: D) -> Result<Self, D::Error> {
+        deserializer.deserialize_any(Reader)
+    }
+}
+
+struct Reader;
+
+impl<'de> Visitor<'de> for Reader {
+    type Value = Raw;
+
+    fn expecting(&self, f: &mut fmt::Formatter) -> fmt::Result {
+        f.write_str("a value")
+    }
+
+    fn visit_unit<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_none<E>(self) -> Result<Raw, E> {
+        Ok(Raw::Null)
+    }
+
+    fn visit_bool<E>(self, value: bool) -> Result<Raw, E> {
+        Ok(Raw::Switch(value))
+    }
+
+    // JavaScript has one kind of number; a port that needs more than 53 bits is refused anyway.
+    #[expect(clippy::cast_precision_loss)]
+    fn visit_i64<E>(self, value: i64) -> Result<Raw, E> {
+        Ok(Raw::Number(value as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss)]
+    fn visit_u64<E>(self, value: u64) -> Result<Raw, E> {
+        Ok(Raw::Number(value as f64))
+    }
+
+    #[expect(clippy::cast_precision_loss)]
+    fn visit_u128<E>(self, value: u128) -> Result<Raw, E> {
+        Ok(Raw::Number(value as f64))
+    }
+
+    fn visit_f64<E>(self, value: f64) -> Result<Raw, E> {
+        Ok(Raw::Number(value))
+    }
+
+    fn visit_str<E>(self, value: &str) -> Result<Raw, E> {
+        Ok(Raw::Text(value.to_owned()))
+    }
+
+    fn visit_seq<A: SeqAccess<'de>>(self, mut list: A) -> Result<Raw, A::Error> {
+        let mut nodes = Vec::new();
+        while let Some(node) = list.next_element()? {
+            nodes.push(node);
+        }
+        Ok(Raw::List(nodes))
+    }
+
+    fn visit_map<A: MapAccess<'de>>(self, mut map: A) -> Result<Raw, A::Error> {
+        let mut items = Vec::new();
+        while let Some(item) = map.next_entry()? {
+            items.push(item);
+        }
+        Ok(Raw::Section(items))
+    }
+}
+
+fn node(raw: Spanned<Raw>, text: &str) -> Node {
+    let span = place(raw.referenced);
+    let written = place(raw.defined);
+    let written = || text.get(written.start..written.end).unwrap_or_default().to_owned();
+    let content = match raw.value {
+        Raw::Null => Content::Null,
+        Raw::Switch(value) => Content::Switch(value, written()),
+        Raw::Number(value) => Content::Number(value, written()),
+        Raw::Text(value) => Content::Text(value),
+        Raw::List(nodes) => Content::List(nodes.into_iter().map(|raw| node(raw, text)).collect()),
+        Raw::Section(items) => {
+            Content::Section(items.into_iter().map(|(key, value)| item(key, value, text)).collect())
+        }
+    };
+    Node { content, span }
+}
+
+/// A name need not be text: `8000: x` is named `8000`; a list or a section as a name has none.
+fn item(key: Spanned<Raw>, value: Spanned<Raw>, text: &str) -> Item {
+    let key = node(key, text);
+    Item { name: key.text().unwrap_or_default().to_owned(), span: key.span, value: node(value, text) }
+}
+
+fn place(location: Location) -> Span {
+    let size = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok()).unwrap_or_default();
+    let span = location.span();
+    let start = size(span.byte_offset());
+    let size_of = |value: u64| usize::try_from(value).unwrap_or_default();
+    Span {
+        line: size_of(location.line()),
+        column: size_of(location.column()),
+        start,
+        end: start + size(span.byte_len()),
+    }
+}
+
+fn unreadable(source: &Source, error: &Error) -> Box<Problem> {
+    let error = error.without_snippet();
+    let place = error.location().map_or_else(
+        || Span::of(&source.text, source.text.len(), source.text.len()),
+        |location| Span { end: place(location).start, ..place(location) },
+    );
+    if matches!(error, Error::MultipleDocuments { .. }) {
+        return source
+            .problem(place, "a second document begins here")
+            .hint("keep one and remove the line `---` between them")
+            .boxed();
+    }
+    source.unreadable(place, &message(error))
+}
+
+/// The reader's own words without the place, which is said apart.
+fn message(error: &Error) -> String {
+    let text = error.to_string();
+    let text = text.lines().next().unwrap_or_default();
+    let cut = text.rfind(" at line ").unwrap_or(text.len());
+    text[..cut].trim_end_matches([',', '.', ' ']).to_owned()
+}
+
+fn lone_carriage_return(text: &str) -> Option<usize> {
+    let bytes = text.as_bytes();
+    (0..bytes.len()).find(|&at| bytes[at] == b'\r' && bytes.get(at + 1) != Some(&b'\n'))
+}
