@@ -1,7 +1,26 @@
-//! (to be written)
+//! The server: listeners, the gate, forwarding, files, pages, the journal.
 
+/// Where a message body ends, and how it is written on.
+pub mod body;
+/// Read buffers, lent out per worker thread.
+pub mod buffer;
+/// What a header field means to a gateway.
+pub mod field;
 /// A folder of files served over HTTP.
 pub mod files;
-
+/// One direction of a conversation.
+pub mod flow;
+/// The heads that Innkeeper writes.
+pub mod forward;
+/// HTTP/1.1 message heads.
+pub mod http1;
+/// Console lines and `access.log`.
+pub mod journal;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
+/// The application behind the gate.
+pub mod upstream;
+/// What every connection keeps an eye on.
+pub mod watch;
+/// One byte stream, whatever carries it.
+pub mod wire;

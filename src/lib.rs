@@ -9,6 +9,9 @@ pub mod policy;
 /// One line of `access.log`.
 pub mod record;
 
+/// Certificates and their keys.
+pub mod cert;
+
 /// Settings: from flags, environment, file and defaults into one checked value, with origins.
 pub mod config;
 
