@@ -1,0 +1,594 @@
+//! The gate: turns a request head into a `Visit`, asks the policy, and says what happens next.
+//!
+//! HTTP/1 and HTTP/2 come through here alike. The verdict is taken from the head alone, on every request, from one
+//! immutable snapshot of the rules; whoever changes the rules sends a new one, and the next request meets it.
+
+use std::io;
+use std::net::IpAddr;
+use std::sync::Arc;
+use std::time::{Duration, Instant};
+
+use bytes::Bytes;
+use http_body_util::combinators::BoxBody;
+use http_body_util::{BodyExt, Full};
+use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::{Response, StatusCode};
+use tokio::sync::watch;
+
+use super::body::{Coding, Decoder};
+use super::buffer;
+use super::field::Field;
+use super::files::{self, Folder};
+use super::forward::{self, Tidings};
+use super::http1::{self, Head, Malformed, Version};
+use super::journal::Journal;
+use super::page::{self, Page, Refusal, Step};
+use super::proving::{Proving, Unproven};
+use super::upstream::{self, Failure, Link, Upstream};
+use crate::policy::client::{Client, ForwardedHeaders};
+use crate::policy::host::HostVerdict;
+use crate::policy::{Decision, Denial, HostCheck, Lack, Permit, Policy, Settled, Standing, Visit};
+
+/// The body of an answer of our own.
+pub type AnswerBody = BoxBody<Bytes, io::Error>;
+
+/// What is asked of a browser that has to sign in.
+const REALM: &str = "Innkeeper";
+
+/// Everything a change of settings replaces, in one piece.
+#[derive(Debug)]
+pub struct Rules {
+    /// Who may come in.
+    pub policy: Policy,
+    /// What is behind the gate.
+    pub behind: Behind,
+    /// The upstream learns the client's address.
+    pub forward_client_ip: bool,
+    /// The header in which the upstream learns the user's name.
+    pub identity_header: Option<String>,
+    /// The upstream gets the client's `Authorization`.
+    pub pass_authorization: bool,
+    /// Whether new visitors are told about: `listen` is on, as in SillyTavern.
+    pub tell_arrivals: bool,
+    /// What a command needs to find the settings, ` --config 'x'`, or nothing.
+    pub config_flag: String,
+    /// Where the list in force stands, for people.
+    pub list_name: String,
+}
+
+/// What is behind the gate.
+#[derive(Clone, Debug)]
+pub enum Behind {
+    /// An application.
+    Upstream(Arc<Upstream>),
+    /// A folder.
+    Folder(Arc<Folder>),
+    /// Nothing yet: a page says who you are to Innkeeper.
+    Nothing,
+}
+
+/// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
+#[derive(Clone, Copy, Debug)]
+pub struct Limits {
+    /// An idle client connection.
+    pub idle: Duration,
+    /// A request head, from its first byte.
+    pub head: Duration,
+    /// A body that stands still: an upload that does not come, a download that is not taken.
+    pub body: Duration,
+    /// The upstream's first byte; `None`: as long as it likes.
+    pub answer: Option<Duration>,
+    /// The largest request head, in bytes.
+    pub head_size: usize,
+}
+
+/// What all connections of all workers share.
+#[derive(Debug)]
+pub struct Shared {
+    /// Where visits are told.
+    pub journal: Journal,
+    /// Where costly proofs are made.
+    pub proving: Proving,
+    /// Time limits.
+    pub limits: Limits,
+    /// The start of the clock that the policy knows.
+    pub epoch: Instant,
+}
+
+/// Who is at the other end of a connection.
+#[derive(Clone, Debug)]
+pub struct Peer {
+    /// Their address; IPv4-mapped forms are IPv4.
+    pub address: IpAddr,
+    /// The TLS version, if it is TLS.
+    pub tls: Option<&'static str>,
+    /// The visitor that this connection was last told about.
+    pub announced: Option<Client>,
+}
+
+/// The gate as one connection knows it.
+#[derive(Clone, Debug)]
+pub struct Gate {
+    shared: Arc<Shared>,
+    changes: watch::Receiver<Arc<Rules>>,
+    rules: Arc<Rules>,
+}
+
+/// What happens next with a request.
+pub enum Plan {
+    /// The upstream is asked.
+    Forward(Order),
+    /// We answer.
+    Answer {
+        /// The answer.
+        response: Response<AnswerBody>,
+        /// The rest of what has to be known to send it.
+        sending: Sending,
+    },
+    /// A file is looked for.
+    Folder {
+        /// What is looked for.
+        wanted: Wanted,
+        /// How the answer is sent.
+        sending: Sending,
+    },
+    /// A password has to be proven first; then the gate is asked again.
+    Prove(Unproven),
+}
+
+/// What a connection has to know to send an answer of our own.
+#[derive(Clone, Copy, Debug)]
+pub struct Sending {
+    /// The client's protocol.
+    pub version: Version,
+    /// The client keeps the connection.
+    pub keeps_alive: bool,
+    /// So many bytes of the input are the request's head.
+    pub head_length: usize,
+    /// The request's body, which nobody reads.
+    pub body: Decoder,
+    /// The answer has no body: the request was a HEAD.
+    pub bodyless: bool,
+}
+
+/// A request for the upstream.
+pub struct Order {
+    /// Whom to ask.
+    pub upstream: Arc<Upstream>,
+    /// The head to send.
+    pub head: Vec<u8>,
+    /// How the request's body comes.
+    pub body: Decoder,
+    /// How it goes on.
+    pub coding: Coding,
+    /// The client waits for `100 Continue`.
+    pub expects_continue: bool,
+    /// The client asks for a WebSocket.
+    pub websocket: bool,
+    /// It may be sent a second time: an idempotent method (RFC 9110, section 9.2.2) without a body.
+    pub repeatable: bool,
+    /// How the answer is sent.
+    pub sending: Sending,
+    /// The client's `Accept`, for a page of ours.
+    pub accept: Option<Vec<u8>>,
+}
+
+/// What came of a proof that a plan asked for.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Proof {
+    /// This.
+    Settled(Settled),
+    /// Too many wait for theirs.
+    Busy,
+}
+
+/// A file that is asked for.
+pub struct Wanted {
+    folder: Arc<Folder>,
+    method: Method,
+    path: String,
+    headers: HeaderMap,
+    accept: Option<Vec<u8>>,
+}
+
+impl Gate {
+    /// A gate that follows `changes`.
+    #[must_use]
+    pub fn new(shared: Arc<Shared>, mut changes: watch::Receiver<Arc<Rules>>) -> Self {
+        let rules = Arc::clone(&changes.borrow_and_update());
+        Self { shared, changes, rules }
+    }
+
+    /// Time limits.
+    #[must_use]
+    pub fn limits(&self) -> Limits {
+        self.shared.limits
+    }
+
+    /// Reads one HTTP/1 request head at the start of `bytes` and judges it. `None`: it is not whole yet.
+    pub fn plan(&mut self, bytes: &[u8], peer: &mut Peer, proof: Option<Proof>) -> Option<Plan> {
+        let mut memory = http1::fields();
+        match Head::parse(bytes, &mut memory) {
+            Ok(Some((_, length))) if length > self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
+            Ok(Some((head, length))) => Some(self.judge(&head, length, peer, proof)),
+            Ok(None) if bytes.len() >= self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
+            Ok(None) => None,
+            Err(malformed) => Some(refuse_head(malformed)),
+        }
+    }
+
+    /// Judges one request head, of which `length` bytes lie in the client's input.
+    pub fn judge(&mut self, head: &Head<'_>, length: usize, peer: &mut Peer, proof: Option<Proof>) -> Plan {
+        if self.changes.has_changed().unwrap_or(false) {
+            self.rules = Arc::clone(&self.changes.borrow_and_update());
+        }
+        let sending = Sending {
+            version: head.version,
+            keeps_alive: head.keeps_alive(),
+            head_length: length,
+            body: head.body,
+            bodyless: head.method == "HEAD",
+        };
+        let (target, host) = match Target::of(head) {
+            Ok(Target { target, host }) => (target, host),
+            Err(what) => return answer(page(&Page::Malformed { what }, head), sending.closing()),
+        };
+        let visit = Visit {
+            peer: peer.address,
+            secure: peer.tls.is_some(),
+            method: head.method,
+            path: target.split_once('?').map_or(target, |(path, _)| path),
+            host,
+            authorization: head.first(Field::Authorization),
+            forwarded: forwarded_headers(head),
+        };
+        let settled = match proof {
+            Some(Proof::Busy) => return answer(page(&Page::Busy { retry_after_seconds: 2 }, head), sending),
+            Some(Proof::Settled(settled)) => Some(settled),
+            None => None,
+        };
+        let rules = Arc::clone(&self.rules);
+        match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
+            Decision::Permit(permit) => self.admit(&rules, head, &visit, target, &permit, peer, sending),
+            Decision::Deny(denial) => answer(self.refuse(&rules, head, &visit, denial), sending),
+            Decision::Prove(claim) => Plan::Prove(Unproven {
+                claim,
+                authorization: visit.authorization.unwrap_or_default().to_vec(),
+                address: rules.policy.trust.identify(visit.peer, &visit.forwarded).address(),
+                rules,
+            }),
+        }
+    }
+
+    /// Makes a costly proof; the plan is asked for again with what comes of it.
+    pub async fn prove(&self, unproven: Unproven) -> Proof {
+        self.shared.proving.prove(unproven, self.shared.epoch).await
+    }
+
+    #[expect(clippy::too_many_arguments, reason = "one request's head, its verdict and its connection")]
+    fn admit(
+        &self,
+        rules: &Arc<Rules>,
+        head: &Head<'_>,
+        visit: &Visit<'_>,
+        target: &str,
+        permit: &Permit<'_>,
+        peer: &mut Peer,
+        sending: Sending,
+    ) -> Plan {
+        if rules.tell_arrivals && peer.announced.as_ref() != Some(&permit.client) {
+            self.shared.journal.arrived(&permit.client.to_string(), head.first(Field::UserAgent));
+            peer.announced = Some(permit.client.clone());
+        }
+        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
+            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
+        }
+        if matches!(head.method, "CONNECT" | "TRACE") {
+            let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
+            return answer(page(&Page::MethodNotAllowed { allow }, head), sending);
+        }
+        match &rules.behind {
+            Behind::Upstream(upstream) => {
+                Plan::Forward(order(rules, upstream, head, visit, target, permit, sending))
+            }
+            Behind::Folder(folder) => Plan::Folder {
+                wanted: Wanted {
+                    folder: Arc::clone(folder),
+                    method: head.method.parse().unwrap_or_default(),
+                    path: visit.path.to_owned(),
+                    headers: preconditions(head),
+                    accept: accept(head),
+                },
+                sending,
+            },
+            Behind::Nothing if visit.method == "GET" || visit.method == "HEAD" => {
+                answer(welcome(head, permit, peer), sending)
+            }
+            Behind::Nothing => answer(page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending),
+        }
+    }
+
+    /// The page for a refusal, after the owner was told.
+    fn refuse(&self, rules: &Rules, head: &Head<'_>, visit: &Visit<'_>, denial: Denial) -> Response<AnswerBody> {
+        let agent = head.first(Field::UserAgent);
+        let journal = &self.shared.journal;
+        match denial {
+            Denial::Malformed(malformed) => page(&Page::Malformed { what: &malformed.to_string() }, head),
+            Denial::Garbled(client) => {
+                let Client::Garbled { header, value, .. } = &client else { return page(&Page::Broken, head) };
+                let reason = format!("{header} holds no address");
+                journal.refused(&client.to_string(), &reason, agent, None);
+                let address = client.address().to_string();
+                let reason = Refusal::Unreadable { header: value };
+                page(&Page::Refused { address: &address, reason, command: None, contact: None }, head)
+            }
+            Denial::Address { client, unlisted } => {
+                let address = unlisted.to_string();
+                let command = format!("innkeeper whitelist add {address}{}", rules.config_flag);
+                if visit.path != "/favicon.ico" {
+                    let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
+                    journal.refused(&client.to_string(), &reason, agent, Some(&command));
+                }
+                let other = match &client {
+                    Client::Behind { proxy, .. } => proxy.to_string(),
+                    Client::Claimed { address, .. } => address.to_string(),
+                    _ => String::new(),
+                };
+                let reason = match &client {
+                    Client::Behind { .. } => Refusal::Forwarded { proxy: &other },
+                    Client::Claimed { .. } => Refusal::Claimed { claimed: &other },
+                    _ => Refusal::Unlisted,
+                };
+                page(&Page::Refused { address: &address, reason, command: Some(&command), contact: None }, head)
+            }
+            Denial::Host(client) => {
+                let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
+                let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
+                let command = format!("innkeeper config set hostWhitelist.hosts '[\"{name}\"]'{}", rules.config_flag);
+                let reason = format!("The host name `{}` is not known", name.escape_debug());
+                journal.refused(&client.to_string(), &reason, agent, Some(&command));
+                page(&Page::UnknownHost { host: name, command: Some(&command) }, head)
+            }
+            Denial::Insecure(client) => {
+                journal.refused(&client.to_string(), "It came over http, and https is required", agent, None);
+                let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
+                page(&Page::HttpsRequired { url: &format!("https://{host}{}", head.target) }, head)
+            }
+            Denial::Throttled { client, retry_after } => {
+                journal.failed_sign_in(&client.to_string(), true, head.method, head.target);
+                let retry_after_seconds = retry_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+                page(&Page::TooManyAttempts { retry_after_seconds }, head)
+            }
+            Denial::SignIn { client, lack } => {
+                if lack == Lack::Wrong {
+                    journal.failed_sign_in(&client.to_string(), false, head.method, head.target);
+                }
+                page(&Page::SignIn { realm: REALM }, head)
+            }
+        }
+    }
+
+    /// The page for an upstream that failed, after the owner was told.
+    #[must_use]
+    pub fn upstream_failed(&self, order: &Order, failure: &Failure) -> Response<AnswerBody> {
+        let place = order.upstream.place().to_string();
+        let why = failure.to_string();
+        self.shared.journal.upstream_down(&place, &why);
+        let page = match failure {
+            Failure::Silent(limit) => Page::UpstreamSilent { upstream: &place, seconds: limit.as_secs() },
+            _ => Page::UpstreamDown { upstream: &place, why: &why },
+        };
+        boxed(page::render(&page, order.accept.as_deref()))
+    }
+
+    /// Takes note that the upstream answered.
+    pub fn upstream_answered(&self, upstream: &Upstream) {
+        if self.shared.journal.has_upstream_down() {
+            self.shared.journal.upstream_back(&upstream.place().to_string());
+        }
+    }
+
+    /// Looks for a file.
+    pub async fn file(&self, wanted: Wanted) -> Response<AnswerBody> {
+        let failure = match wanted.folder.respond(&wanted.method, &wanted.path, &wanted.headers).await {
+            Ok(response) => return response,
+            Err(failure) => failure,
+        };
+        let page = match &failure {
+            files::Failure::NotFound => Page::NotFound,
+            files::Failure::MethodNotAllowed => Page::MethodNotAllowed { allow: files::ALLOW },
+            files::Failure::Unreadable(error) => {
+                self.shared.journal.warn(&format!("cannot read `{}`: {error}", wanted.path.escape_debug()));
+                Page::Broken
+            }
+        };
+        boxed(page::render(&page, wanted.accept.as_deref()))
+    }
+}
+
+/// Keeps a connection to the upstream for the next request.
+pub fn keep(order: &Order, link: Link, keeps_for: Option<u32>) {
+    order.upstream.keep(link, keeps_for);
+}
+
+impl Sending {
+    /// The same, but the connection closes after the answer.
+    #[must_use]
+    pub const fn closing(self) -> Self {
+        Self { keeps_alive: false, ..self }
+    }
+}
+
+/// Where a request is addressed to.
+struct Target<'a> {
+    /// The origin form, byte for byte; `*` for an OPTIONS of the server as a whole.
+    target: &'a str,
+    host: Option<&'a [u8]>,
+}
+
+impl<'a> Target<'a> {
+    /// Takes the absolute form apart (RFC 9112, section 3.2.2). Its authority and `Host` have to be the same: what
+    /// one program routes by the one, another judges by the other.
+    fn of(head: &Head<'a>) -> Result<Self, &'static str> {
+        let target = head.target;
+        if target.contains('#') {
+            return Err("the request target has a fragment");
+        }
+        if target.starts_with('/') || (target == "*" && head.method == "OPTIONS") || head.method == "CONNECT" {
+            return Ok(Self { target, host: head.host });
+        }
+        let rest = ["http://", "https://"]
+            .into_iter()
+            .find_map(|scheme| target.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)))
+            .map(|scheme| &target[scheme.len()..])
+            .ok_or("the request target is neither a path nor a URL")?;
+        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
+        if !head.host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_bytes())) {
+            return Err("the request target and the Host field name two hosts");
+        }
+        match target.as_bytes().first() {
+            Some(b'/') => Ok(Self { target, host: head.host }),
+            _ => Err("the request target has no path"),
+        }
+    }
+}
+
+fn order(
+    rules: &Rules,
+    upstream: &Arc<Upstream>,
+    head: &Head<'_>,
+    visit: &Visit<'_>,
+    target: &str,
+    permit: &Permit<'_>,
+    sending: Sending,
+) -> Order {
+    let mut bytes = buffer::lend();
+    let tidings = Tidings {
+        target,
+        host: visit.host,
+        own_host: upstream.authority(),
+        client: rules.forward_client_ip.then(|| permit.client.address()),
+        secure: visit.secure,
+        identity: rules.identity_header.as_deref().zip(permit.user.as_deref()),
+        pass_authorization: rules.pass_authorization || rules.policy.sign_in.is_none(),
+    };
+    let coding = forward::write_request(head, &tidings, &mut bytes);
+    let idempotent = matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
+    Order {
+        upstream: Arc::clone(upstream),
+        head: bytes,
+        body: head.body,
+        coding,
+        expects_continue: head.expects_continue,
+        websocket: head.websocket,
+        repeatable: idempotent && head.body.is_done() && !head.websocket,
+        sending,
+        accept: accept(head),
+    }
+}
+
+fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<AnswerBody> {
+    let rule = match &permit.standing {
+        Standing::Open => None,
+        Standing::Listed(rule) => Some(format!("{} {}", rule.place(), rule.text())),
+        Standing::Unlisted(_) => Some("a password in place of a listed address".to_owned()),
+    };
+    let next = [
+        Step { what: "Put your app behind the door", command: "innkeeper serve --upstream http://127.0.0.1:8001" },
+        Step { what: "Or serve a folder", command: "innkeeper serve --root ." },
+    ];
+    let view = Page::Welcome {
+        address: &permit.client.address().to_string(),
+        verdict: "let in",
+        rule: rule.as_deref(),
+        user: permit.user.as_deref(),
+        protocol: head.version.name(),
+        tls: peer.tls,
+        next: &next,
+    };
+    page(&view, head)
+}
+
+/// The answer to bytes that are no request.
+#[must_use]
+pub fn refuse_head(malformed: Malformed) -> Plan {
+    let (status, what) = match malformed {
+        Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
+        Malformed::TooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
+        Malformed::Version => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "its version is not HTTP/1.0 or HTTP/1.1"),
+        Malformed::Coding => (StatusCode::NOT_IMPLEMENTED, "its transfer coding is not `chunked`"),
+        Malformed::Expectation => (StatusCode::EXPECTATION_FAILED, "its expectation is not `100-continue`"),
+    };
+    let view = if what.is_empty() { Page::HeadTooLarge } else { Page::Malformed { what } };
+    let mut response = boxed(page::render(&view, None));
+    *response.status_mut() = status;
+    let sending = Sending {
+        version: Version::Http11,
+        keeps_alive: false,
+        head_length: 0,
+        body: Decoder::empty(),
+        bodyless: false,
+    };
+    answer(response, sending)
+}
+
+/// The answer to a head that did not come to its end in time.
+#[must_use]
+pub fn head_too_slow() -> Plan {
+    let mut plan = refuse_head(Malformed::Syntax("its head did not come to its end in time"));
+    if let Plan::Answer { response, .. } = &mut plan {
+        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
+    }
+    plan
+}
+
+const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
+    Plan::Answer { response, sending }
+}
+
+fn page(view: &Page<'_>, head: &Head<'_>) -> Response<AnswerBody> {
+    boxed(page::render(view, accept(head).as_deref()))
+}
+
+fn boxed(response: Response<Bytes>) -> Response<AnswerBody> {
+    response.map(|bytes| Full::new(bytes).map_err(|never| match never {}).boxed())
+}
+
+fn accept(head: &Head<'_>) -> Option<Vec<u8>> {
+    let mut lines = head.all(Field::Accept);
+    let first = lines.next()?.to_vec();
+    Some(lines.fold(first, |mut joined, line| {
+        joined.extend_from_slice(b", ");
+        joined.extend_from_slice(line);
+        joined
+    }))
+}
+
+fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
+    let mut headers = ForwardedHeaders::default();
+    for (field, kind) in head.fields.iter().zip(&head.kinds) {
+        match kind {
+            Field::XRealIp => headers.x_real_ip.push(field.value),
+            Field::CfConnectingIp => headers.cf_connecting_ip.push(field.value),
+            Field::XForwardedFor => headers.x_forwarded_for.push(field.value),
+            Field::Forwarded => headers.forwarded.push(field.value),
+            _ => {}
+        }
+    }
+    headers
+}
+
+/// The fields that a file's answer depends on.
+fn preconditions(head: &Head<'_>) -> HeaderMap {
+    const NAMES: [&str; 6] =
+        ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
+    let mut map = HeaderMap::new();
+    for field in head.fields {
+        if let Some(name) = NAMES.into_iter().find(|name| field.name.eq_ignore_ascii_case(name))
+            && let Ok(value) = HeaderValue::from_bytes(field.value)
+        {
+            map.append(HeaderName::from_static(name), value);
+        }
+    }
+    map
+}
