@@ -2,22 +2,30 @@
 //!
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
+mod check;
+mod fault;
 mod file;
+mod javascript;
 mod layer;
 mod list;
 mod problem;
+mod reading;
 pub mod schema;
 mod secret;
 mod settings;
 mod start;
+mod taken;
 mod toml;
 mod tree;
 mod upstream;
 mod value;
+mod variables;
 mod yaml;
 
+pub use fault::Fault;
 pub use file::{DEFAULT_TOML, DEFAULT_YAML, Found, find, write_default};
-pub use layer::{Flags, Layer, Setting, Syntax, Variables};
+pub use javascript::{leading_number, truth};
+pub use layer::{Flags, Layer, Setting, Syntax};
 pub use list::{ListEntry, ListOrigin, ListSource};
 pub use problem::{Origin, Problem, Problems, Source};
 pub use secret::Secret;
@@ -28,4 +36,5 @@ pub use settings::{
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Span};
 pub use upstream::Upstream;
-pub use value::{Family, Fault, Guest, Value, leading_number, read as read_value, truth};
+pub use value::{Family, Guest, Value, read as read_value};
+pub use variables::Variables;

@@ -4,9 +4,10 @@ use std::fs::OpenOptions;
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
-use super::layer::{Flags, Syntax, Variables};
+use super::layer::{Flags, Syntax};
 use super::problem::{Problem, Source};
 use super::tree::Span;
+use super::variables::Variables;
 use crate::error::Error;
 
 /// The default settings file, with every setting and its comment.

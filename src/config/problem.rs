@@ -163,9 +163,13 @@ pub struct Source {
 }
 
 impl Source {
-    /// The text of the file at `path`.
+    /// The text of the file at `path`; a BOM before it is dropped.
     pub fn new(path: impl Into<PathBuf>, text: impl Into<String>) -> Self {
-        Self { path: path.into(), text: text.into(), hidden: Vec::new() }
+        let mut text = text.into();
+        if text.starts_with('\u{feff}') {
+            text.drain(..'\u{feff}'.len_utf8());
+        }
+        Self { path: path.into(), text, hidden: Vec::new() }
     }
 
     /// The origin of a value at `span`.
@@ -193,15 +197,14 @@ impl Source {
     /// A mistake of syntax at `span`, in the reader's words. Nothing is known about the values yet, so a line that
     /// may hold a password, or go on with one, is neither shown nor described.
     #[must_use]
-    pub fn unreadable(&self, span: Span, words: &str) -> Box<Problem> {
+    pub fn unreadable(&self, span: Span, words: &str) -> Problem {
         if may_be_secret(&self.text, span.line) {
             return Problem::new(
                 self.located(span, &"this line cannot be read (not shown, it may hold a password)"),
             )
-            .hint("put a password in single quotes and write a single quote in it twice: 'it''s'")
-            .boxed();
+            .hint("put a password in single quotes and write a single quote in it twice: 'it''s'");
         }
-        self.problem(span, words).boxed()
+        self.problem(span, words)
     }
 
     fn located(&self, span: Span, message: &dyn fmt::Display) -> String {
@@ -271,7 +274,7 @@ fn visible(character: char, at: usize, hidden: &[Range<usize>]) -> Option<char> 
     match hidden.iter().find(|range| range.contains(&at)) {
         Some(range) if range.start == at => Some('…'),
         Some(_) => None,
-        None if character == '\u{feff}' || character == '\r' => None,
+        None if character == '\r' => None,
         None if character.is_control() => Some(' '),
         None => Some(character),
     }

@@ -119,6 +119,12 @@ impl Key {
         }
     }
 
+    /// Whether it holds a list, which a variable gives as JSON.
+    #[must_use]
+    pub fn is_list(&self) -> bool {
+        matches!(self.kind, Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests)
+    }
+
     /// The last part of the path, which is what stands in the line.
     #[must_use]
     pub fn leaf(&self) -> &'static str {
@@ -368,11 +374,11 @@ mod tests {
 
     #[test]
     fn every_name_is_there_once() {
-        let mut names = HashSet::new();
+        let (mut paths, mut names) = (HashSet::new(), HashSet::new());
         for key in KEYS {
-            assert!(names.insert(key.path), "{}", key.path);
+            assert!(paths.insert(key.path), "{}", key.path);
             for flag in key.flag.iter().chain(key.aliases) {
-                assert!(names.insert(flag) || *flag == key.path, "{flag}");
+                assert!(names.insert(flag), "{flag}");
             }
         }
     }

@@ -15,7 +15,7 @@ pub fn read(source: &Source) -> Read {
         Err(error) => {
             let span = error.span().unwrap_or(source.text.len()..source.text.len());
             let span = Span::of(&source.text, span.start, span.start);
-            Err(source.unreadable(span, error.message().lines().next().unwrap_or_default()))
+            Err(source.unreadable(span, error.message().lines().next().unwrap_or_default()).boxed())
         }
     }
 }

@@ -16,15 +16,27 @@ pub struct Span {
 }
 
 impl Span {
-    /// The span of `start..end` in `text`; offsets past the end count as the end.
+    /// The place of `start..end` in `text`; offsets past the end count as the end.
     #[must_use]
     pub fn of(text: &str, start: usize, end: usize) -> Self {
         let start = floor(text, start);
         let end = floor(text, end).max(start);
         let head = &text[..start];
         let line_start = head.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = head[line_start..].trim_start_matches('\u{feff}').chars().count() + 1;
+        let column = head[line_start..].chars().count() + 1;
         Self { line: head.matches('\n').count() + 1, column, start, end }
+    }
+}
+
+impl Span {
+    /// The place at a line and a column of `text`, both from 1, without a width.
+    #[must_use]
+    pub fn at(text: &str, line: usize, column: usize) -> Self {
+        let line_start: usize = text.split_inclusive('\n').take(line.saturating_sub(1)).map(str::len).sum();
+        let offset =
+            text[line_start..].chars().take(column.saturating_sub(1)).map(char::len_utf8).sum::<usize>();
+        let start = (line_start + offset).min(text.len());
+        Self { line, column, start, end: start }
     }
 }
 

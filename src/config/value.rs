@@ -1,10 +1,11 @@
 //! From what was written to what is meant, one reader a kind. What is not meant for sure is refused with a hint.
 
-use std::fmt;
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::fault::Fault;
+use super::javascript::{leading_number, truth};
 use super::schema::{Key, Kind};
 use super::secret::Secret;
 use super::tree::{Content, Node};
@@ -67,36 +68,22 @@ pub enum Value {
     Upstream(Upstream),
 }
 
-/// Why a value is refused. The sentence begins with the name of the setting: "`port` {takes}, not {found}".
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
-    /// What the setting takes.
-    pub takes: String,
-    /// What was written instead; empty when that must not be shown.
-    pub found: String,
-    /// What SillyTavern makes of it, where it makes something else of it than a person would think.
-    pub elsewhere: Option<String>,
-    /// Values to write instead, when there is a guess.
-    pub write: Vec<String>,
-    /// What else to do about it.
-    pub hint: Option<String>,
-    /// Which element of a list is meant.
-    pub element: Option<usize>,
-}
-
-impl fmt::Display for Fault {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.takes)?;
-        if self.found.is_empty() { Ok(()) } else { write!(f, ", not {}", self.found) }
-    }
-}
-
 /// Reads `node` as a value of `key`.
 ///
 /// # Errors
-/// Whatever does not mean one thing only, to a person and to SillyTavern alike.
-pub fn read(key: &Key, node: &Node) -> Result<Value, Box<Fault>> {
+/// Whatever does not mean one thing only, to a person and to SillyTavern alike; of a list, every such element.
+pub fn read(key: &Key, node: &Node) -> Result<Value, Vec<Fault>> {
     match key.kind {
+        Kind::Entries => list(node, &ADDRESSES, |_| true).map(Value::List),
+        Kind::Hosts => list(node, &HOSTS, |_| true).map(Value::List),
+        Kind::UrlPaths => list(node, &PATHS, |path| path.starts_with('/')).map(Value::List),
+        Kind::Guests => guests(node).map(Value::Guests),
+        _ => single(key.kind, node).map_err(|fault| vec![*fault]),
+    }
+}
+
+fn single(kind: Kind, node: &Node) -> Result<Value, Box<Fault>> {
+    match kind {
         Kind::Switch => switch(node).map(Value::Switch),
         Kind::Family => family(node).map(Value::Family),
         Kind::Port => integer(node, 0, 65535, "a port (0 to 65535)").map(Value::Integer),
@@ -104,7 +91,6 @@ pub fn read(key: &Key, node: &Node) -> Result<Value, Box<Fault>> {
             integer(node, least, most, &format!("a whole number from {least} to {most}")).map(Value::Integer)
         }
         Kind::Number => number(node).map(Value::Number),
-        Kind::Text => text(node, "text").map(Value::Text),
         Kind::Secret => secret(node).map(Value::Secret),
         Kind::Path => filled(node, "a path").map(|path| Value::Path(path.into())),
         Kind::OptionalPath => {
@@ -114,58 +100,19 @@ pub fn read(key: &Key, node: &Node) -> Result<Value, Box<Fault>> {
         Kind::Ipv6 => ipv6(node).map(Value::Ipv6),
         Kind::Duration => duration(node).map(Value::Duration),
         Kind::OptionalDuration if node.text() == Some("off") => Ok(Value::Unset),
-        Kind::OptionalDuration => duration(node).map(Value::Duration).map_err(|mut fault| {
-            fault.takes = "takes a time such as `5s`, or `off`".to_owned();
-            fault
-        }),
+        Kind::OptionalDuration => duration(node)
+            .map(Value::Duration)
+            .map_err(|fault| fault.takes("takes a time such as `5s`, or `off`")),
         Kind::Size => size(node).map(Value::Size),
         Kind::Choice(words) => choice(node, words).map(Value::Text),
-        Kind::Entries => list(node, &ADDRESSES, |_| true).map(Value::List),
-        Kind::Hosts => list(node, &HOSTS, |_| true).map(Value::List),
-        Kind::UrlPaths => list(node, &PATHS, |path| path.starts_with('/')).map(Value::List),
-        Kind::Guests => guests(node).map(Value::Guests),
         Kind::Upstream => upstream(node),
         Kind::Header => header(node),
         Kind::Language => language(node).map(Value::Text),
+        // The lists have readers of their own.
+        Kind::Text | Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests => {
+            text(node, "text").map(Value::Text)
+        }
     }
-}
-
-/// What SillyTavern's own conversion to a boolean makes of a value: JavaScript's truth, except for the words `true`
-/// and `false`.
-#[must_use]
-pub fn truth(content: &Content) -> bool {
-    match content {
-        Content::Null => false,
-        Content::Switch(value, _) => *value,
-        Content::Number(value, _) => *value != 0.0 && !value.is_nan(),
-        Content::Text(text) => !text.is_empty() && !text.trim().eq_ignore_ascii_case("false"),
-        Content::List(_) | Content::Section(_) => true,
-    }
-}
-
-/// What SillyTavern's own conversion to a number makes of a value: JavaScript's `parseFloat`, which stops at the
-/// first character that does not fit. `None` where it takes the default.
-#[must_use]
-pub fn leading_number(content: &Content) -> Option<f64> {
-    match content {
-        Content::Number(value, _) => Some(*value).filter(|value| !value.is_nan()),
-        Content::Text(text) => parse_float(text),
-        // `String([8090])` is `8090`.
-        Content::List(nodes) => nodes.first().and_then(|node| leading_number(&node.content)),
-        Content::Null | Content::Switch(..) | Content::Section(_) => None,
-    }
-}
-
-fn parse_float(text: &str) -> Option<f64> {
-    let text = text.trim_start();
-    let unsigned = text.strip_prefix(['+', '-']).unwrap_or(text);
-    if unsigned.starts_with("Infinity") {
-        return Some(if text.starts_with('-') { f64::NEG_INFINITY } else { f64::INFINITY });
-    }
-    let fits =
-        |head: &str| head.parse::<f64>().is_ok() && head.ends_with(|c: char| c.is_ascii_digit() || c == '.');
-    let shape = text.bytes().take_while(|byte| byte.is_ascii_digit() || b"+-.eE".contains(byte)).count();
-    (1..=shape).rev().map(|length| &text[..length]).find(|head| fits(head)).and_then(|head| head.parse().ok())
 }
 
 fn switch(node: &Node) -> Result<bool, Box<Fault>> {
@@ -182,7 +129,7 @@ fn switch(node: &Node) -> Result<bool, Box<Fault>> {
         _ => &["true", "false"],
     };
     let elsewhere = format!("as `{}`", truth(&node.content));
-    let fault = fault(node, "takes `true` or `false`").elsewhere(elsewhere);
+    let fault = Fault::new(node, "takes `true` or `false`").elsewhere(elsewhere);
     Err(write.iter().fold(fault, |fault, value| fault.write(*value)))
 }
 
@@ -191,7 +138,7 @@ fn family(node: &Node) -> Result<Family, Box<Fault>> {
         return Ok(Family::Auto);
     }
     switch(node).map(|on| if on { Family::On } else { Family::Off }).map_err(|mut fault| {
-        fault.takes = "takes `true`, `false` or `auto`".to_owned();
+        fault = fault.takes("takes `true`, `false` or `auto`");
         fault.elsewhere = None;
         if node.text().is_some_and(|text| text.trim().eq_ignore_ascii_case("auto")) {
             fault.write = vec!["auto".to_owned()];
@@ -231,7 +178,7 @@ fn decimal(text: &str) -> Option<f64> {
 }
 
 fn numeric_fault(node: &Node, takes: &str) -> Box<Fault> {
-    let fault = fault(node, takes);
+    let fault = Fault::new(node, takes);
     let elsewhere = match leading_number(&node.content) {
         // It means the same there, and is out of bounds here.
         Some(_) if matches!(node.content, Content::Number(..)) => return fault,
@@ -242,12 +189,13 @@ fn numeric_fault(node: &Node, takes: &str) -> Box<Fault> {
 }
 
 fn text(node: &Node, what: &str) -> Result<String, Box<Fault>> {
-    node.text().map(str::to_owned).ok_or_else(|| fault(node, &format!("takes {what}")))
+    node.text().map(str::to_owned).ok_or_else(|| Fault::new(node, &format!("takes {what}")))
 }
 
 fn filled(node: &Node, what: &str) -> Result<String, Box<Fault>> {
-    text(node, what)
-        .and_then(|text| if text.is_empty() { Err(fault(node, &format!("takes {what}"))) } else { Ok(text) })
+    text(node, what).and_then(|text| {
+        if text.is_empty() { Err(Fault::new(node, &format!("takes {what}"))) } else { Ok(text) }
+    })
 }
 
 fn unless_empty(text: String, value: impl FnOnce(String) -> Value) -> Value {
@@ -256,17 +204,12 @@ fn unless_empty(text: String, value: impl FnOnce(String) -> Value) -> Value {
 
 /// A number is the text that was written, `0123` and `1e3` too. SillyTavern never matches one.
 fn secret(node: &Node) -> Result<Secret, Box<Fault>> {
-    match node.text() {
-        Some(text) => Ok(Secret::new(text)),
-        None => {
-            Err(Box::new(Fault { found: kind_of(&node.content).to_owned(), ..*fault(node, "takes text") }))
-        }
-    }
+    text(node, "text").map(Secret::new)
 }
 
 fn address<T: std::str::FromStr>(node: &Node, what: &str, example: &str) -> Result<T, Box<Fault>> {
     let address = node.text().and_then(|text| text.parse().ok());
-    address.ok_or_else(|| fault(node, &format!("takes {what}")).write(example))
+    address.ok_or_else(|| Fault::new(node, &format!("takes {what}")).write(example))
 }
 
 /// With or without brackets: SillyTavern needs them in one place and fails on them in another.
@@ -274,7 +217,7 @@ fn ipv6(node: &Node) -> Result<Ipv6Addr, Box<Fault>> {
     let text = node.text().unwrap_or_default();
     let inner = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     address(&Node { content: Content::Text(inner.to_owned()), span: node.span }, "", "")
-        .map_err(|_| fault(node, "takes an IPv6 address").write("\"[::]\""))
+        .map_err(|_| Fault::new(node, "takes an IPv6 address").write("\"[::]\""))
 }
 
 fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
@@ -285,7 +228,7 @@ fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
         // A century and more is a slip.
         .filter(|seconds| *seconds > 0.0 && *seconds <= 3.2e9)
         .map(Duration::from_secs_f64)
-        .ok_or_else(|| fault(node, "takes a time such as `5s`, `10m` or `30d`"))
+        .ok_or_else(|| Fault::new(node, "takes a time such as `5s`, `10m` or `30d`"))
 }
 
 fn size(node: &Node) -> Result<u64, Box<Fault>> {
@@ -305,7 +248,7 @@ fn size(node: &Node) -> Result<u64, Box<Fault>> {
     bytes
         .filter(|bytes| (1.0..=9e15).contains(bytes))
         .map(|bytes| bytes.round() as u64)
-        .ok_or_else(|| fault(node, "takes a size such as `32 KiB` or `10 MiB`"))
+        .ok_or_else(|| Fault::new(node, "takes a size such as `32 KiB` or `10 MiB`"))
 }
 
 /// `1.5 MiB` with the factor of its unit.
@@ -319,7 +262,7 @@ fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
 
 fn choice(node: &Node, words: &[&str]) -> Result<String, Box<Fault>> {
     let found = node.text().filter(|text| words.contains(text)).map(str::to_owned);
-    found.ok_or_else(|| fault(node, &format!("takes `{}`", words.join("` or `"))))
+    found.ok_or_else(|| Fault::new(node, &format!("takes `{}`", words.join("` or `"))))
 }
 
 /// How a list of texts is spoken of.
@@ -334,47 +277,58 @@ const HOSTS: List = List { many: "host names", one: "a host name", example: "exa
 const PATHS: List =
     List { many: "paths that begin with `/`", one: "a path that begins with `/`", example: "/manifest.json" };
 
-fn list(node: &Node, what: &List, good: impl Fn(&str) -> bool) -> Result<Vec<(String, usize)>, Box<Fault>> {
+fn list(node: &Node, what: &List, good: impl Fn(&str) -> bool) -> Result<Vec<(String, usize)>, Vec<Fault>> {
     let Content::List(nodes) = &node.content else {
-        let whole = fault(node, &format!("takes a list of {}", what.many));
         let example = match &node.content {
             Content::Text(text) if good(text) && !text.is_empty() && !text.contains(['"', '\\', '`']) => text,
             _ => what.example,
         };
-        return Err(whole.write(format!("[\"{example}\"]")));
+        let fault =
+            Fault::new(node, &format!("takes a list of {}", what.many)).write(format!("[\"{example}\"]"));
+        return Err(vec![*fault.elsewhere("as an empty list")]);
     };
-    let element = |(number, node): (usize, &Node)| match node
-        .text()
-        .filter(|_| !matches!(node.content, Content::Switch(..)))
-    {
-        Some(text) if good(text) => Ok((text.to_owned(), node.span.line)),
-        _ => Err(fault(node, &format!("has to be {}", what.one)).element(number)),
+    let text = |node: &Node| {
+        let text = node.text().filter(|text| !matches!(node.content, Content::Switch(..)) && good(text))?;
+        Some((text.to_owned(), node.span.line))
     };
-    nodes.iter().enumerate().map(element).collect()
+    elements(nodes, text, &format!("has to be {}", what.one))
 }
 
-fn guests(node: &Node) -> Result<Vec<Guest>, Box<Fault>> {
-    const TAKES: &str = "takes a list of guests, each with `address`, `until` and `note`";
-    let Content::List(nodes) = &node.content else { return Err(fault(node, TAKES)) };
-    let guest = |(number, node): (usize, &Node)| {
-        let wrong = || fault(node, "has to be a guest with `address`, `until` and `note`").element(number);
-        let Content::Section(items) = &node.content else { return Err(wrong()) };
+fn guests(node: &Node) -> Result<Vec<Guest>, Vec<Fault>> {
+    let Content::List(nodes) = &node.content else {
+        let takes = "takes a list of guests, each with `address`, `until` and `note`";
+        return Err(vec![*Fault::new(node, takes)]);
+    };
+    let guest = |node: &Node| {
+        let Content::Section(items) = &node.content else { return None };
         let known = items.iter().all(|item| ["address", "until", "note"].contains(&item.name.as_str()));
         let field = |name: &str| match items.iter().find(|item| item.name == name) {
-            Some(item) => item.value.text().map(str::to_owned).ok_or_else(wrong),
-            None => Ok(String::new()),
+            Some(item) => item.value.text().map(str::to_owned),
+            None => Some(String::new()),
         };
         let guest = Guest { address: field("address")?, until: field("until")?, note: field("note")? };
-        if known && !guest.address.is_empty() { Ok(guest) } else { Err(wrong()) }
+        (known && !guest.address.is_empty()).then_some(guest)
     };
-    nodes.iter().enumerate().map(guest).collect()
+    elements(nodes, guest, "has to be a guest with `address`, `until` and `note`")
+}
+
+/// All elements, or a fault for each that `read` refuses.
+fn elements<T>(nodes: &[Node], read: impl Fn(&Node) -> Option<T>, takes: &str) -> Result<Vec<T>, Vec<Fault>> {
+    let (mut values, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
+    for (number, node) in nodes.iter().enumerate() {
+        match read(node) {
+            Some(value) => values.push(value),
+            None => faults.push(Fault { element: Some(number), ..*Fault::new(node, takes) }),
+        }
+    }
+    if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
 fn upstream(node: &Node) -> Result<Value, Box<Fault>> {
     match text(node, "the URL of an app")?.as_str() {
         "" => Ok(Value::Unset),
         url => url.parse().map(Value::Upstream).map_err(|error: crate::error::Error| {
-            let mut fault = fault(node, &format!("takes the URL of an app: {error}"));
+            let mut fault = Fault::new(node, &format!("takes the URL of an app: {error}"));
             fault.found.clear();
             fault.hint = error.hints().first().cloned();
             fault
@@ -388,7 +342,7 @@ fn header(node: &Node) -> Result<Value, Box<Fault>> {
     if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
         Ok(unless_empty(name, Value::Text))
     } else {
-        Err(fault(node, "takes the name of a header").write("Remote-User"))
+        Err(Fault::new(node, "takes the name of a header").write("Remote-User"))
     }
 }
 
@@ -397,59 +351,5 @@ fn language(node: &Node) -> Result<String, Box<Fault>> {
         !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-')
     };
     let tag = node.text().filter(good).map(str::to_owned);
-    tag.ok_or_else(|| fault(node, "takes a language such as `en`, or `auto`"))
-}
-
-/// A fault of `node`, described.
-fn fault(node: &Node, takes: &str) -> Box<Fault> {
-    let found = match &node.content {
-        Content::Text(text) if text.is_empty() => "empty text".to_owned(),
-        Content::Text(text) => format!("`{}`", shortened(text)),
-        Content::Switch(_, text) | Content::Number(_, text) => format!("`{}`", shortened(text)),
-        other => kind_of(other).to_owned(),
-    };
-    Box::new(Fault {
-        takes: takes.to_owned(),
-        found,
-        elsewhere: None,
-        write: Vec::new(),
-        hint: None,
-        element: None,
-    })
-}
-
-impl Fault {
-    fn elsewhere(mut self: Box<Self>, text: impl Into<String>) -> Box<Self> {
-        self.elsewhere = Some(text.into());
-        self
-    }
-
-    fn write(mut self: Box<Self>, value: impl Into<String>) -> Box<Self> {
-        self.write.push(value.into());
-        self
-    }
-
-    fn element(mut self: Box<Self>, number: usize) -> Box<Self> {
-        self.element = Some(number);
-        self
-    }
-}
-
-/// What a value is, for those that have no text or whose text is not shown.
-pub(super) fn kind_of(content: &Content) -> &'static str {
-    match content {
-        Content::Null => "nothing",
-        Content::Switch(..) => "a switch",
-        Content::Number(..) => "a number",
-        Content::Text(_) => "text",
-        Content::List(_) => "a list",
-        Content::Section(_) => "a section",
-    }
-}
-
-/// Enough of a text to know it again, without what a terminal would act on.
-pub(super) fn shortened(text: &str) -> String {
-    let plain: String =
-        text.chars().take(60).map(|c| if c.is_control() || c == '`' { ' ' } else { c }).collect();
-    if text.chars().count() > 60 { format!("{plain}…") } else { plain }
+    tag.ok_or_else(|| Fault::new(node, "takes a language such as `en`, or `auto`"))
 }

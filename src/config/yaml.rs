@@ -27,7 +27,7 @@ pub fn read(source: &Source) -> Read {
     let root: Spanned<Raw> = match serde_yaml::from_str_with_options(&source.text, options()) {
         Ok(root) => root,
         Err(error) if matches!(error.without_snippet(), Error::Eof { .. }) => return Ok(Vec::new()),
-        Err(error) => return Err(unreadable(source, &error)),
+        Err(error) => return Err(unreadable(source, &error).boxed()),
     };
     let root = node(root, &source.text);
     match root.content {
@@ -161,31 +161,43 @@ fn item(key: Spanned<Raw>, value: Spanned<Raw>, text: &str) -> Item {
 }
 
 fn place(location: Location) -> Span {
-    let size = |value: Option<u64>| value.and_then(|value| usize::try_from(value).ok()).unwrap_or_default();
     let span = location.span();
-    let start = size(span.byte_offset());
-    let size_of = |value: u64| usize::try_from(value).unwrap_or_default();
-    Span {
-        line: size_of(location.line()),
-        column: size_of(location.column()),
-        start,
-        end: start + size(span.byte_len()),
-    }
+    let start = size(span.byte_offset().unwrap_or_default());
+    let length = size(span.byte_len().unwrap_or_default());
+    Span { line: size(location.line()), column: size(location.column()), start, end: start + length }
 }
 
-fn unreadable(source: &Source, error: &Error) -> Box<Problem> {
+fn size(number: u64) -> usize {
+    usize::try_from(number).unwrap_or(usize::MAX)
+}
+
+fn unreadable(source: &Source, error: &Error) -> Problem {
     let error = error.without_snippet();
-    let place = error.location().map_or_else(
+    let location = error.location().map_or_else(
         || Span::of(&source.text, source.text.len(), source.text.len()),
-        |location| Span { end: place(location).start, ..place(location) },
+        |location| Span::at(&source.text, size(location.line()), size(location.column())),
     );
     if matches!(error, Error::MultipleDocuments { .. }) {
         return source
-            .problem(place, "a second document begins here")
-            .hint("keep one and remove the line `---` between them")
-            .boxed();
+            .problem(location, "a second document begins here")
+            .hint("keep one and remove the line `---` between them");
     }
-    source.unreadable(place, &message(error))
+    let words = message(error);
+    // A tab is often met only after the value above it was read to its end.
+    match tab_indent(&source.text, location.line)
+        .filter(|_| words.contains("tab") || words.contains("indent"))
+    {
+        Some(tab) => source.problem(tab, "a tab at the beginning of a line").hint("indent with spaces"),
+        None => source.unreadable(location, &words),
+    }
+}
+
+/// The first tab in the indentation of `line` or the one after it.
+fn tab_indent(text: &str, line: usize) -> Option<Span> {
+    text.lines().enumerate().skip(line.saturating_sub(1)).take(2).find_map(|(number, line)| {
+        let blanks = line.len() - line.trim_start().len();
+        line[..blanks].find('\t').map(|tab| Span::at(text, number + 1, tab + 1))
+    })
 }
 
 /// The reader's own words without the place, which is said apart.
