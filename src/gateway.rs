@@ -4,6 +4,8 @@
 pub mod body;
 /// Read buffers, lent out per worker thread.
 pub mod buffer;
+/// One HTTP/1 client.
+pub mod connection;
 /// What a header field means to a gateway.
 pub mod field;
 /// A folder of files served over HTTP.
@@ -12,12 +14,16 @@ pub mod files;
 pub mod flow;
 /// The heads that Innkeeper writes.
 pub mod forward;
+/// Judges request heads.
+pub mod gate;
 /// HTTP/1.1 message heads.
 pub mod http1;
 /// Console lines and `access.log`.
 pub mod journal;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
+/// Costly proofs.
+pub mod proving;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.

@@ -15,7 +15,7 @@ use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
 use account::{Authorization, Claim, Login, Proof, Proofs, Recollection};
-use client::{Client, ForwardedHeaders, Trust};
+use client::{Client, Condition, ForwardedHeaders, Trust};
 use host::{Host, HostVerdict, Hosts};
 use throttle::{Admission, Throttle};
 use whitelist::{Rule, Whitelist};
@@ -133,6 +133,8 @@ pub enum Standing<'p> {
     Listed(Rule<'p>),
     /// No rule covers it; this is the address that one would have to be added for.
     Unlisted(IpAddr),
+    /// Whether one covers it nobody can tell: what should name the client cannot be read.
+    Unmeetable,
 }
 
 /// A refusal, with its reason.
@@ -201,14 +203,12 @@ impl Policy {
             Err(malformed) => return Decision::Deny(Denial::Malformed(malformed)),
         };
         let client = self.trust.identify(visit.peer, &visit.forwarded);
-        if matches!(client, Client::Garbled { .. }) && self.trust.judged && self.is_listed() {
-            return Decision::Deny(Denial::Garbled(client));
-        }
         let standing = self.standing(&client);
-        if let Standing::Unlisted(unlisted) = standing
-            && !self.password_replaces_address()
-        {
-            return Decision::Deny(Denial::Address { client, unlisted });
+        match standing {
+            Standing::Open | Standing::Listed(_) => {}
+            Standing::Unlisted(_) | Standing::Unmeetable if self.password_replaces_address() => {}
+            Standing::Unlisted(unlisted) => return Decision::Deny(Denial::Address { client, unlisted }),
+            Standing::Unmeetable => return Decision::Deny(Denial::Garbled(client)),
         }
         // A request without Host can only come from HTTP/1.0, which no browser that could be misled speaks.
         let host = host.map_or(HostVerdict::Known(host::Known::Address), |host| self.hosts.judge(&host));
@@ -230,25 +230,19 @@ impl Policy {
     }
 
     /// What the address of `client` counts for.
-    ///
-    /// Where a peer that is no trusted proxy names another address, both have to be listed: what it says can only
-    /// make things worse for it.
     #[must_use]
     pub fn standing(&self, client: &Client) -> Standing<'_> {
         let Addresses::Listed(list) = &self.addresses else { return Standing::Open };
-        let (first, second) = match client {
-            Client::Claimed { peer, address, .. } if self.trust.judged => (*peer, Some(*address)),
-            other => (other.address(), None),
-        };
-        let Some(rule) = list.find(first) else { return Standing::Unlisted(first) };
-        match second {
-            Some(second) if list.find(second).is_none() => Standing::Unlisted(second),
-            _ => Standing::Listed(rule),
+        let rule = |address| list.find(address).map_or(Standing::Unlisted(address), Standing::Listed);
+        match self.trust.condition(client) {
+            Condition::Listed(address) => rule(address),
+            // What a peer says of others can only make things worse for it.
+            Condition::BothListed { peer, claimed } => match rule(peer) {
+                Standing::Listed(_) if list.find(claimed).is_none() => Standing::Unlisted(claimed),
+                standing => standing,
+            },
+            Condition::Unmeetable => Standing::Unmeetable,
         }
-    }
-
-    const fn is_listed(&self) -> bool {
-        matches!(self.addresses, Addresses::Listed(_))
     }
 
     fn password_replaces_address(&self) -> bool {

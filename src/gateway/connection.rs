@@ -17,9 +17,9 @@ use super::body::{Coding, Decoder};
 use super::buffer::{self, Buffer};
 use super::flow::{Flow, Interruption};
 use super::forward::{self, Delivery};
-use super::gate::{AnswerBody, Gate, Order, Peer, Plan, Proof};
-use super::http1::{self, AnswerHead, Malformed, Version};
-use super::upstream::{self, Failure, Link};
+use super::gate::{self, AnswerBody, Gate, Order, Peer, Plan, Proof, Sending};
+use super::http1::{self, AnswerHead};
+use super::upstream::{Failure, Link, Upstream};
 use super::watch::{Alarm, Watch};
 use super::wire::Wire;
 
@@ -35,6 +35,8 @@ enum Next {
     Request,
     /// It is closed; the client may still be sending.
     Close,
+    /// The same, and the upstream's connection is of no use either: the request was not sent whole.
+    CloseBoth,
     /// It is dropped at once: the client has gone, or was promised more than will come.
     Drop,
 }
@@ -86,22 +88,20 @@ impl Connection {
                         continue;
                     }
                 },
-                Plan::Answer { response, version, keeps_alive, head_length, body, bodyless } => {
-                    self.input.consume(head_length);
-                    let keeps_alive = keeps_alive && self.skip_body(body);
-                    self.answer(response, version, keeps_alive, bodyless).await
+                Plan::Answer { response, sending } => {
+                    let sending = self.take_request(sending);
+                    self.answer(response, sending).await
                 }
-                Plan::Folder { request, version, keeps_alive, head_length, body, bodyless } => {
-                    self.input.consume(head_length);
-                    let keeps_alive = keeps_alive && self.skip_body(body);
-                    let response = self.gate.file(request).await;
-                    self.answer(response, version, keeps_alive, bodyless).await
+                Plan::Folder { wanted, sending } => {
+                    let sending = self.take_request(sending);
+                    let response = self.gate.file(wanted).await;
+                    self.answer(response, sending).await
                 }
             };
             fresh_upstream = false;
             match next {
                 Next::Request => {}
-                Next::Close => return self.linger().await,
+                Next::Close | Next::CloseBoth => return self.linger().await,
                 Next::Drop => return,
             }
         }
@@ -138,7 +138,7 @@ impl Connection {
             .await;
             match read {
                 Ok(Ok(count)) if count > 0 => {}
-                Err(Alarm::Deadline) if began => return Some(self.gate.head_timeout(&self.peer)),
+                Err(Alarm::Deadline) if began => return Some(gate::head_too_slow()),
                 _ => {
                     self.finish().await;
                     return None;
@@ -147,16 +147,19 @@ impl Connection {
         }
     }
 
-    /// Drops a request body that came together with its head. False: there is more of it than that.
-    fn skip_body(&mut self, mut body: Decoder) -> bool {
+    /// Drops a request that is answered without its body being read; what of the body came with the head is
+    /// dropped too. If there is more of it, the connection cannot be kept.
+    fn take_request(&mut self, sending: Sending) -> Sending {
+        self.input.consume(sending.head_length);
+        let mut body = sending.body;
         while !body.is_done() && !self.input.is_empty() {
-            let Ok(span) = body.look(self.input.bytes()) else { return false };
+            let Ok(span) = body.look(self.input.bytes()) else { return sending.closing() };
             self.input.consume(span.framing + span.data);
             if span.data > 0 {
                 body.used(span.data);
             }
         }
-        body.is_done()
+        if body.is_done() { sending } else { sending.closing() }
     }
 
     /// Sends a request on and its answer back. `None`: the upstream had closed the idle connection that was tried;
@@ -167,16 +170,16 @@ impl Connection {
         let idle = if fresh { None } else { upstream.idle(order.repeatable) };
         let mut link = match idle {
             Some(link) => link,
-            None => match self.connect(&upstream, order.head_length).await {
+            None => match self.connect(&upstream, order.sending.head_length).await {
                 Some(Ok(link)) => link,
                 Some(Err(failure)) => return Some(self.fail(&order, &failure).await),
                 None => return Some(Next::Drop),
             },
         };
         // A request that may be repeated has no body, and stays in the input until it is answered.
-        let retained = if order.repeatable && link.reused { order.head_length } else { 0 };
+        let retained = if order.repeatable && link.reused { order.sending.head_length } else { 0 };
         if retained == 0 {
-            self.input.consume(order.head_length);
+            self.input.consume(order.sending.head_length);
         }
         let mut upload = Flow::new(std::mem::take(&mut order.head), order.body, order.coding);
         if order.expects_continue && !order.body.is_done() && self.input.is_empty() {
@@ -194,7 +197,7 @@ impl Connection {
         }
     }
 
-    async fn deliver(&mut self, reply: Reply, link: Link, upload: Flow, order: &Order) -> Next {
+    async fn deliver(&mut self, reply: Reply, mut link: Link, upload: Flow, order: &Order) -> Next {
         match reply {
             Reply::Failed(failure) => {
                 let next = self.fail(order, &failure).await;
@@ -206,14 +209,23 @@ impl Connection {
                 Next::Drop
             }
             Reply::Answer { head, body, delivery, keeps } => {
+                self.gate.upstream_answered(&order.upstream);
                 let download = Flow::new(head, body, delivery.coding);
-                self.relay(link, upload, download, delivery, keeps).await
+                match self.relay(&mut link, upload, download, delivery).await {
+                    next @ (Next::Drop | Next::CloseBoth) => next,
+                    next => {
+                        if let Some(keeps_for) = keeps {
+                            order.upstream.keep(link, keeps_for);
+                        }
+                        next
+                    }
+                }
             }
         }
     }
 
     /// Connects, unless the client leaves first.
-    async fn connect(&mut self, upstream: &upstream::Upstream, head_length: usize) -> Option<Result<Link, Failure>> {
+    async fn connect(&mut self, upstream: &Upstream, head_length: usize) -> Option<Result<Link, Failure>> {
         let mut connecting = pin!(upstream.connect());
         let Self { wire, input, watch, .. } = self;
         poll_fn(|cx| match connecting.as_mut().poll(cx) {
@@ -287,11 +299,10 @@ impl Connection {
     /// Carries the answer's body to the client, and what is left of the request's to the upstream.
     async fn relay(
         &mut self,
-        mut link: Link,
+        link: &mut Link,
         mut upload: Flow,
         mut download: Flow,
         delivery: Delivery,
-        keeps: Option<Option<u32>>,
     ) -> Next {
         let limit = self.gate.limits().body;
         self.watch.set(Some(limit));
@@ -325,10 +336,7 @@ impl Connection {
             return Next::Drop;
         }
         if !upload.is_done() {
-            return Next::Close;
-        }
-        if let Some(keeps_for) = keeps {
-            self.gate.upstream_keep(link, keeps_for);
+            return Next::CloseBoth;
         }
         if delivery.keeps_alive { Next::Request } else { Next::Close }
     }
@@ -372,20 +380,15 @@ impl Connection {
     /// Answers for an upstream that cannot.
     async fn fail(&mut self, order: &Order, failure: &Failure) -> Next {
         let response = self.gate.upstream_failed(order, failure);
-        let keeps_alive = order.keeps_alive && order.body.is_done();
-        self.answer(response, order.version, keeps_alive, order.bodyless).await
+        let sending = if order.body.is_done() { order.sending } else { order.sending.closing() };
+        self.answer(response, sending).await
     }
 
     /// Writes an answer of our own.
-    async fn answer(
-        &mut self,
-        response: Response<AnswerBody>,
-        version: Version,
-        keeps_alive: bool,
-        bodyless: bool,
-    ) -> Next {
+    async fn answer(&mut self, response: Response<AnswerBody>, sending: Sending) -> Next {
         self.watch.set(Some(self.gate.limits().body));
-        let keeps_alive = keeps_alive && !self.watch.is_closing();
+        let Sending { version, bodyless, .. } = sending;
+        let keeps_alive = sending.keeps_alive && !self.watch.is_closing();
         let (parts, mut body) = response.into_parts();
         let mut out = buffer::lend();
         forward::put_status(&mut out, parts.status.as_u16(), parts.status.canonical_reason().unwrap_or_default());
@@ -483,7 +486,7 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
             return None;
         }
         let mut memory = http1::fields();
-        let (answer, length) = match AnswerHead::parse(link.input.bytes(), &mut memory, order.bodyless) {
+        let (answer, length) = match AnswerHead::parse(link.input.bytes(), &mut memory, order.sending.bodyless) {
             Ok(Some(parsed)) => parsed,
             Ok(None) if link.input.is_full() => return Some(Reply::Failed(Failure::Unreadable)),
             Ok(None) => return None,
@@ -503,8 +506,8 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
                 continue;
             }
             _ => {
-                let keeps_alive = order.keeps_alive && !closing;
-                let delivery = forward::write_answer(&answer, order.version, keeps_alive, &mut head);
+                let keeps_alive = order.sending.keeps_alive && !closing;
+                let delivery = forward::write_answer(&answer, order.sending.version, keeps_alive, &mut head);
                 let keeps = answer.keeps_alive.then_some(answer.keeps_for);
                 Reply::Answer { head, body: answer.body, delivery, keeps }
             }
@@ -531,15 +534,4 @@ async fn write_all(wire: &mut Wire, watch: &mut Watch, bytes: &[u8]) -> io::Resu
         Pin::new(&mut *wire).poll_flush(cx)
     })
     .await
-}
-
-/// What a malformed head is called on the page that refuses it.
-pub(super) const fn complaint(malformed: Malformed) -> &'static str {
-    match malformed {
-        Malformed::Syntax(what) => what,
-        Malformed::TooLarge => "its head is too large",
-        Malformed::Version => "its version is not HTTP/1.0 or HTTP/1.1",
-        Malformed::Coding => "its transfer coding is not `chunked`",
-        Malformed::Expectation => "its expectation is not `100-continue`",
-    }
 }

@@ -24,7 +24,7 @@ use super::http1::{self, Head, Malformed, Version};
 use super::journal::Journal;
 use super::page::{self, Page, Refusal, Step};
 use super::proving::{Proving, Unproven};
-use super::upstream::{self, Failure, Link, Upstream};
+use super::upstream::{Failure, Upstream};
 use crate::policy::client::{Client, ForwardedHeaders};
 use crate::policy::host::HostVerdict;
 use crate::policy::{Decision, Denial, HostCheck, Lack, Permit, Policy, Settled, Standing, Visit};
@@ -406,11 +406,6 @@ impl Gate {
     }
 }
 
-/// Keeps a connection to the upstream for the next request.
-pub fn keep(order: &Order, link: Link, keeps_for: Option<u32>) {
-    order.upstream.keep(link, keeps_for);
-}
-
 impl Sending {
     /// The same, but the connection closes after the answer.
     #[must_use]
@@ -491,7 +486,7 @@ fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<Answer
     let rule = match &permit.standing {
         Standing::Open => None,
         Standing::Listed(rule) => Some(format!("{} {}", rule.place(), rule.text())),
-        Standing::Unlisted(_) => Some("a password in place of a listed address".to_owned()),
+        Standing::Unlisted(_) | Standing::Unmeetable => Some("a password in place of a listed address".to_owned()),
     };
     let next = [
         Step { what: "Put your app behind the door", command: "innkeeper serve --upstream http://127.0.0.1:8001" },

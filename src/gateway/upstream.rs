@@ -61,6 +61,19 @@ impl fmt::Display for Place {
     }
 }
 
+impl Place {
+    /// What a request names as its host when the client named none.
+    fn authority(&self) -> String {
+        match self {
+            Self::Http { .. } | Self::Https { .. } => {
+                self.to_string().split_once("://").map(|(_, authority)| authority.to_owned()).unwrap_or_default()
+            }
+            #[cfg(unix)]
+            Self::Unix(_) => "localhost".to_owned(),
+        }
+    }
+}
+
 /// Why the upstream could not be asked, or gave no answer.
 #[derive(Debug)]
 pub enum Failure {
@@ -96,6 +109,7 @@ impl fmt::Display for Failure {
 #[derive(Debug)]
 pub struct Upstream {
     place: Place,
+    authority: String,
     serial: u64,
     connect_timeout: Duration,
     tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
@@ -146,13 +160,19 @@ impl Upstream {
             _ => None,
         };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { place, serial, connect_timeout, tls })
+        Ok(Self { authority: place.authority(), place, serial, connect_timeout, tls })
     }
 
     /// Where it is.
     #[must_use]
     pub const fn place(&self) -> &Place {
         &self.place
+    }
+
+    /// What a request names as its host when the client named none.
+    #[must_use]
+    pub fn authority(&self) -> &str {
+        &self.authority
     }
 
     /// An idle connection that is still open. `repeatable`: the request may be sent again if it was not after all.
