@@ -19,10 +19,12 @@ pub(super) trait Number: Copy + Ord + Eq + BitAnd<Output = Self> {
     fn size_to(self, last: Self) -> Option<u8>;
     /// How many leading bits both have in common.
     fn common_prefix(self, other: Self) -> u32;
+    /// How many of the keys of a node, which ascend, this number is not below.
+    fn not_below(self, node: &[Self; NODE]) -> usize;
 }
 
 macro_rules! number {
-    ($type:ty) => {
+    ($type:ty, $not_below:expr) => {
         impl Number for $type {
             const FIRST: Self = 0;
             const LAST: Self = Self::MAX;
@@ -49,12 +51,33 @@ macro_rules! number {
             fn common_prefix(self, other: Self) -> u32 {
                 (self ^ other).leading_zeros()
             }
+
+            #[inline]
+            fn not_below(self, node: &[Self; NODE]) -> usize {
+                $not_below(self, node)
+            }
         }
     };
 }
 
-number!(u32);
-number!(u128);
+number!(u32, count_all);
+number!(u128, count_by_halves);
+
+/// Compares with all keys at once: the compiler makes vector instructions of it.
+#[inline]
+fn count_all(number: u32, node: &[u32; NODE]) -> usize {
+    node.iter().map(|&key| u32::from(key <= number)).sum::<u32>() as usize
+}
+
+/// There are no vector instructions for 128 bits: five comparisons without a branch.
+#[inline]
+fn count_by_halves(number: u128, node: &[u128; NODE]) -> usize {
+    let mut count = 0;
+    for half in [8, 4, 2, 1] {
+        count += half * usize::from(node[count + half - 1] <= number);
+    }
+    count + usize::from(node[count] <= number)
+}
 
 /// The addresses from `first` to `last`, which entry number `rule` covers.
 #[derive(Clone, Copy, Debug)]
@@ -166,8 +189,7 @@ impl<N: Number> Ranges<N> {
         for level in self.levels.iter().rev() {
             // The filling of a node is not above the last address, so it may count one node too many.
             index = index.min(level.len() - 1);
-            let below: u32 = level[index].iter().map(|&key| u32::from(key <= address)).sum();
-            index = index * NODE + (below as usize).checked_sub(1)?;
+            index = index * NODE + address.not_below(&level[index]).checked_sub(1)?;
         }
         (self.count > 0).then(|| index.min(self.count - 1))
     }
