@@ -4,6 +4,7 @@
 //! The grammar is that of SillyTavern's list (the npm library ip-matching 2.1.2), read strictly: what
 //! that library reads in two ways, or wider than it looks, is refused here with a hint.
 
+mod coverage;
 mod entry;
 mod grammar;
 
@@ -16,6 +17,7 @@ use ipnet::{IpNet, Ipv4Net, Ipv4Subnets, Ipv6Net, Ipv6Subnets};
 
 use crate::error::Error;
 
+pub use coverage::{Caution, Count, Coverage, Everyone};
 pub use entry::{Entry, HostName, Preset};
 use grammar::Form;
 pub use grammar::parse_address;
@@ -34,8 +36,20 @@ pub use grammar::parse_address;
 #[derive(Clone, Debug)]
 pub struct IpPattern {
     shape: Shape,
-    zone: Option<Box<str>>,
-    cautions: Vec<Caution>,
+    written: Written,
+}
+
+/// What the shape does not tell of how a pattern was written, and a caution may have to.
+#[derive(Clone, Debug)]
+enum Written {
+    Plainly,
+    /// With bits behind the prefix.
+    HostBits(IpAddr),
+    /// With a mask, as opposed to stars.
+    Mask,
+    Zone(Box<str>),
+    /// As `2001:db8::*`, with so many groups before the star, or with stars among them.
+    LastGroup(Box<str>, Option<u8>),
 }
 
 /// What a pattern takes, in one form for all spellings: a contiguous mask is a network, a range that
@@ -95,8 +109,28 @@ impl IpPattern {
 
     /// What the writer of the entry may not have meant, for a warning beside it. Empty for most.
     #[must_use]
-    pub fn cautions(&self) -> &[Caution] {
-        &self.cautions
+    pub fn cautions(&self) -> Vec<Caution> {
+        let of_writing = match (&self.written, self.shape) {
+            (&Written::HostBits(address), Shape::Network(network)) => {
+                Some(Caution::HostBits { address, prefix: network.prefix_len() })
+            }
+            (Written::Mask, Shape::V4Mask(_) | Shape::V6Mask(_)) => {
+                Some(Caution::MaskWithHoles { covers: self.shape.to_string(), count: self.shape.count() })
+            }
+            (Written::Zone(zone), _) => Some(Caution::ZoneIgnored { zone: zone.to_string() }),
+            (Written::LastGroup(text, groups), _) => {
+                Some(Caution::LastGroupOnly { text: text.to_string(), groups: *groups })
+            }
+            _ => None,
+        };
+        let of_shape = match (self.shape, self.shape.count()) {
+            (_, Count::Every(everyone)) => Some(Caution::CoversEveryone(everyone)),
+            (Shape::Network(network), Count::Of(1)) if network.addr().is_unspecified() => {
+                Some(Caution::OneAddressOnly(network.addr()))
+            }
+            _ => None,
+        };
+        of_writing.into_iter().chain(of_shape).collect()
     }
 
     /// What the pattern covers, to be printed: `192.168.0.0/24, 256 addresses`.
@@ -124,39 +158,31 @@ impl IpPattern {
 
     fn from_form(form: &Form<'_>) -> Self {
         let shape = Shape::from_form(form);
-        let mut cautions = Vec::new();
-        match *form {
-            Form::Prefix(..) | Form::Mask(..) => cautions.extend(host_bits(form, shape)),
-            Form::Zoned(_, zone) => cautions.push(Caution::ZoneIgnored { zone: zone.into() }),
-            Form::LastGroup { text, groups, .. } => {
-                cautions.push(Caution::LastGroupOnly { text: text.into(), groups });
-            }
-            _ => {}
-        }
-        match (shape, form) {
-            (Shape::Everyone, _) => cautions.push(Caution::CoversEveryone(Everyone::Both)),
-            (Shape::Network(net), _) if net.prefix_len() == 0 => {
-                let family = if net.addr().is_ipv4() { Everyone::Ipv4 } else { Everyone::Ipv6 };
-                cautions.push(Caution::CoversEveryone(family));
-            }
-            (Shape::Network(net), _) if net.prefix_len() == net.max_prefix_len() => {
-                if net.addr().is_unspecified() {
-                    cautions.push(Caution::OneAddressOnly(net.addr()));
+        let written = match *form {
+            Form::Prefix(address, _) | Form::Mask(address, _) => match (shape, address.to_canonical()) {
+                // A mapped address in a network wider than all that are mapped is of the other family.
+                (Shape::Network(network), address)
+                    if address != network.addr() && address.is_ipv4() == network.addr().is_ipv4() =>
+                {
+                    Written::HostBits(address)
                 }
-            }
-            (Shape::V4Mask(_) | Shape::V6Mask(_), Form::Mask(..)) => {
-                cautions.push(Caution::MaskWithHoles { covers: shape.to_string(), count: shape.count() });
-            }
-            _ => {}
-        }
-        let zone = if let Form::Zoned(_, zone) = form { Some(Box::from(*zone)) } else { None };
-        Self { shape, zone, cautions }
+                _ => Written::Mask,
+            },
+            Form::Zoned(_, zone) => Written::Zone(zone.into()),
+            Form::LastGroup { text, groups, .. } => Written::LastGroup(text.into(), groups),
+            _ => Written::Plainly,
+        };
+        Self { shape, written }
+    }
+
+    fn zone(&self) -> Option<&str> {
+        if let Written::Zone(zone) = &self.written { Some(zone) } else { None }
     }
 }
 
 impl PartialEq for IpPattern {
     fn eq(&self, other: &Self) -> bool {
-        self.shape == other.shape && self.zone == other.zone
+        self.shape == other.shape && self.zone() == other.zone()
     }
 }
 
@@ -165,7 +191,7 @@ impl Eq for IpPattern {}
 impl Hash for IpPattern {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.shape.hash(state);
-        self.zone.hash(state);
+        self.zone().hash(state);
     }
 }
 
@@ -186,133 +212,7 @@ impl FromStr for IpPattern {
 impl fmt::Display for IpPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shape.fmt(f)?;
-        self.zone.iter().try_for_each(|zone| write!(f, "%{zone}"))
-    }
-}
-
-/// What a pattern covers: its shortest form and the number of addresses.
-#[derive(Clone, Copy, Debug)]
-pub struct Coverage<'a>(&'a IpPattern);
-
-impl fmt::Display for Coverage<'_> {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}, {}", self.0, self.0.shape.count())
-    }
-}
-
-/// Something about an entry that its writer may not have meant. `Display` is one line for a warning.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Caution {
-    /// `10.1.2.3/8` is written like one address and covers the network around it.
-    HostBits {
-        /// The address as written, IPv4 where it was mapped.
-        address: IpAddr,
-        /// The number of bits that count.
-        prefix: u8,
-        /// The network without the bits that do not count, and how many addresses it has.
-        network: String,
-    },
-    /// `*`, `0.0.0.0/0`, `::/0`: the list keeps nobody out.
-    CoversEveryone(Everyone),
-    /// `0.0.0.0` or `::` is that one address, from which nobody connects; it does not mean "all".
-    OneAddressOnly(IpAddr),
-    /// `10.0.0.1/0.0.0.255`: a mask that is not ones followed by zeros covers addresses all over the place.
-    MaskWithHoles {
-        /// The pattern without the bits that do not count.
-        covers: String,
-        /// How many addresses that is.
-        count: Count,
-    },
-    /// `2001:db8::*`: as in SillyTavern the star is one group, the last, not "all that follows".
-    LastGroupOnly {
-        /// The entry as written.
-        text: String,
-        /// How many groups stand before the `::`; `None` when there are stars among them.
-        groups: Option<u8>,
-    },
-    /// `fe80::1%eth0` takes `fe80::1` on every interface.
-    ZoneIgnored {
-        /// The zone as written.
-        zone: String,
-    },
-}
-
-/// Whom a pattern without any limit lets in.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Everyone {
-    /// Every address of both families.
-    Both,
-    /// Every IPv4 address.
-    Ipv4,
-    /// Every IPv6 address, and no IPv4 address.
-    Ipv6,
-}
-
-impl fmt::Display for Caution {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::HostBits { address, prefix, network } => write!(
-                f,
-                "`{address}/{prefix}` covers all of {network}; for that one address write `{address}`"
-            ),
-            Self::CoversEveryone(Everyone::Both) => f.write_str("`*` lets in every address"),
-            Self::CoversEveryone(Everyone::Ipv4) => f.write_str("`0.0.0.0/0` lets in every IPv4 address"),
-            Self::CoversEveryone(Everyone::Ipv6) => {
-                f.write_str("`::/0` lets in every IPv6 address (and no IPv4 address)")
-            }
-            Self::OneAddressOnly(address) => write!(
-                f,
-                "`{address}` is one address from which nobody connects; every address would be `{address}/0`"
-            ),
-            Self::MaskWithHoles { covers, count } => {
-                write!(f, "the mask of `{covers}` has holes: it covers {count} that do not follow each other")
-            }
-            Self::LastGroupOnly { text, groups } => {
-                write!(f, "the star of `{text}` stands for the last group only")?;
-                let Some(groups) = groups else { return Ok(()) };
-                let network = text.strip_suffix('*').unwrap_or(text);
-                write!(f, "; for the whole network write `{network}/{}`", groups * 16)
-            }
-            Self::ZoneIgnored { zone } => {
-                write!(f, "the zone `{zone}` is not checked: the address counts on every interface")
-            }
-        }
-    }
-}
-
-/// A number of addresses, printed for people: `1 address`, `65,536 addresses`, `2^64 addresses`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Count {
-    /// Every address there is, of one family or of both.
-    Every(Everyone),
-    /// That many.
-    Of(u128),
-}
-
-impl fmt::Display for Count {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match *self {
-            Self::Every(Everyone::Both) => f.write_str("every address"),
-            Self::Every(Everyone::Ipv4) => f.write_str("every IPv4 address"),
-            Self::Every(Everyone::Ipv6) => f.write_str("every IPv6 address"),
-            Self::Of(1) => f.write_str("1 address"),
-            Self::Of(count) if count.is_power_of_two() && count > u128::from(u32::MAX) => {
-                write!(f, "2^{} addresses", count.ilog2())
-            }
-            Self::Of(count) if count > u128::from(u32::MAX) => {
-                write!(f, "more than 2^{} addresses", count.ilog2())
-            }
-            Self::Of(count) => {
-                let digits = count.to_string();
-                for (place, digit) in digits.chars().enumerate() {
-                    if place > 0 && (digits.len() - place).is_multiple_of(3) {
-                        f.write_str(",")?;
-                    }
-                    write!(f, "{digit}")?;
-                }
-                f.write_str(" addresses")
-            }
-        }
+        self.zone().iter().try_for_each(|zone| write!(f, "%{zone}"))
     }
 }
 
@@ -433,19 +333,6 @@ impl fmt::Display for Shape {
             }
         }
     }
-}
-
-/// The caution for bits behind the prefix, where the form is a network at all.
-fn host_bits(form: &Form<'_>, shape: Shape) -> Option<Caution> {
-    let (Form::Prefix(address, _) | Form::Mask(address, _)) = *form else { return None };
-    let Shape::Network(network) = shape else { return None };
-    let address = address.to_canonical();
-    // A mapped address of a network that is wider than the mapped prefix belongs to the other family.
-    if address == network.addr() || address.is_ipv4() != network.addr().is_ipv4() {
-        return None;
-    }
-    let covered = format!("`{network}`, {}", shape.count());
-    Some(Caution::HostBits { address, prefix: network.prefix_len(), network: covered })
 }
 
 /// The IPv6 form; an IPv4 address only gets here from a form whose two families were checked.

@@ -61,8 +61,8 @@ impl Preset {
     /// All of them, in the order of the manual.
     pub const ALL: [Self; 3] = [Self::Lan, Self::Tailscale, Self::Docker];
 
-    /// The patterns that are the same on every machine: those of Tailscale (100.64.0.0/10 and
-    /// fd7a:115c:a1e0::/48). Empty for the words that depend on the machine.
+    /// The patterns that are the same on every machine: those of Tailscale (`100.64.0.0/10` and
+    /// `fd7a:115c:a1e0::/48`). Empty for the words that depend on the machine.
     #[must_use]
     pub fn patterns(self) -> Vec<IpPattern> {
         let texts: &[&str] = match self {

@@ -192,7 +192,7 @@ fn entries_are_read_as_recorded() {
     let disagreements =
         recorded.iter().filter(|entry| entry.pattern.parse::<IpPattern>().is_ok() != entry.valid);
     let cases = disagreements.map(|entry| EntryCase { pattern: entry.pattern.clone(), theirs: entry.valid });
-    assert_explained(ENTRIES, cases.collect());
+    assert_explained(ENTRIES, &cases.collect::<Vec<_>>());
     assert_eq!(recorded.len(), 1213);
 }
 
@@ -222,7 +222,7 @@ fn addresses_are_judged_as_recorded() {
             }
         }
     }
-    assert_explained(VERDICTS, cases);
+    assert_explained(VERDICTS, &cases);
     assert_eq!(judged, 4796);
 }
 
@@ -246,8 +246,8 @@ fn what_is_read_can_be_written_and_read_again() {
 }
 
 /// Every case is explained by exactly one deviation, and each deviation explains as many as it says.
-fn assert_explained<Case: std::fmt::Debug>(deviations: &[Deviation<Case>], cases: Vec<Case>) {
-    for case in &cases {
+fn assert_explained<Case: std::fmt::Debug>(deviations: &[Deviation<Case>], cases: &[Case]) {
+    for case in cases {
         let explaining = deviations.iter().filter(|deviation| (deviation.explains)(case));
         let rules: Vec<&str> = explaining.map(|deviation| deviation.rule).collect();
         assert_eq!(rules.len(), 1, "{case:?} is explained by {rules:?}");
@@ -273,7 +273,7 @@ impl EntryCase {
 
 fn recorded() -> Vec<Recorded> {
     let text = include_str!("../../conformance/whitelist-patterns.json");
-    serde_json::from_str::<Data>(text).unwrap().entries
+    serde_json::from_str::<Data>(text).expect("the recorded data is JSON of this form").entries
 }
 
 fn theirs(verdict: &serde_json::Value) -> Verdict {
