@@ -2,6 +2,7 @@
 
 mod it {
     mod conformance {
+        mod accounts;
         mod clients;
         mod hosts;
         mod patterns;

@@ -36,8 +36,20 @@ pub use grammar::parse_address;
 #[derive(Clone, Debug)]
 pub struct IpPattern {
     shape: Shape,
-    zone: Option<Box<str>>,
-    cautions: Vec<Caution>,
+    written: Written,
+}
+
+/// What the shape does not tell of how a pattern was written, and a caution may have to.
+#[derive(Clone, Debug)]
+enum Written {
+    Plainly,
+    /// With bits behind the prefix.
+    HostBits(IpAddr),
+    /// With a mask, as opposed to stars.
+    Mask,
+    Zone(Box<str>),
+    /// As `2001:db8::*`, with so many groups before the star, or with stars among them.
+    LastGroup(Box<str>, Option<u8>),
 }
 
 /// What a pattern takes, in one form for all spellings: a contiguous mask is a network, a range that
@@ -97,8 +109,28 @@ impl IpPattern {
 
     /// What the writer of the entry may not have meant, for a warning beside it. Empty for most.
     #[must_use]
-    pub fn cautions(&self) -> &[Caution] {
-        &self.cautions
+    pub fn cautions(&self) -> Vec<Caution> {
+        let of_writing = match (&self.written, self.shape) {
+            (&Written::HostBits(address), Shape::Network(network)) => {
+                Some(Caution::HostBits { address, prefix: network.prefix_len() })
+            }
+            (Written::Mask, Shape::V4Mask(_) | Shape::V6Mask(_)) => {
+                Some(Caution::MaskWithHoles { covers: self.shape.to_string(), count: self.shape.count() })
+            }
+            (Written::Zone(zone), _) => Some(Caution::ZoneIgnored { zone: zone.to_string() }),
+            (Written::LastGroup(text, groups), _) => {
+                Some(Caution::LastGroupOnly { text: text.to_string(), groups: *groups })
+            }
+            _ => None,
+        };
+        let of_shape = match (self.shape, self.shape.count()) {
+            (_, Count::Every(everyone)) => Some(Caution::CoversEveryone(everyone)),
+            (Shape::Network(network), Count::Of(1)) if network.addr().is_unspecified() => {
+                Some(Caution::OneAddressOnly(network.addr()))
+            }
+            _ => None,
+        };
+        of_writing.into_iter().chain(of_shape).collect()
     }
 
     /// What the pattern covers, to be printed: `192.168.0.0/24, 256 addresses`.
@@ -126,39 +158,31 @@ impl IpPattern {
 
     fn from_form(form: &Form<'_>) -> Self {
         let shape = Shape::from_form(form);
-        let mut cautions = Vec::new();
-        match *form {
-            Form::Prefix(..) | Form::Mask(..) => cautions.extend(host_bits(form, shape)),
-            Form::Zoned(_, zone) => cautions.push(Caution::ZoneIgnored { zone: zone.into() }),
-            Form::LastGroup { text, groups, .. } => {
-                cautions.push(Caution::LastGroupOnly { text: text.into(), groups });
-            }
-            _ => {}
-        }
-        match (shape, form) {
-            (Shape::Everyone, _) => cautions.push(Caution::CoversEveryone(Everyone::Both)),
-            (Shape::Network(net), _) if net.prefix_len() == 0 => {
-                let family = if net.addr().is_ipv4() { Everyone::Ipv4 } else { Everyone::Ipv6 };
-                cautions.push(Caution::CoversEveryone(family));
-            }
-            (Shape::Network(net), _)
-                if net.prefix_len() == net.max_prefix_len() && net.addr().is_unspecified() =>
-            {
-                cautions.push(Caution::OneAddressOnly(net.addr()));
-            }
-            (Shape::V4Mask(_) | Shape::V6Mask(_), Form::Mask(..)) => {
-                cautions.push(Caution::MaskWithHoles { covers: shape.to_string(), count: shape.count() });
-            }
-            _ => {}
-        }
-        let zone = if let Form::Zoned(_, zone) = form { Some(Box::from(*zone)) } else { None };
-        Self { shape, zone, cautions }
+        let written = match *form {
+            Form::Prefix(address, _) | Form::Mask(address, _) => match (shape, address.to_canonical()) {
+                // A mapped address in a network wider than all that are mapped is of the other family.
+                (Shape::Network(network), address)
+                    if address != network.addr() && address.is_ipv4() == network.addr().is_ipv4() =>
+                {
+                    Written::HostBits(address)
+                }
+                _ => Written::Mask,
+            },
+            Form::Zoned(_, zone) => Written::Zone(zone.into()),
+            Form::LastGroup { text, groups, .. } => Written::LastGroup(text.into(), groups),
+            _ => Written::Plainly,
+        };
+        Self { shape, written }
+    }
+
+    fn zone(&self) -> Option<&str> {
+        if let Written::Zone(zone) = &self.written { Some(zone) } else { None }
     }
 }
 
 impl PartialEq for IpPattern {
     fn eq(&self, other: &Self) -> bool {
-        self.shape == other.shape && self.zone == other.zone
+        self.shape == other.shape && self.zone() == other.zone()
     }
 }
 
@@ -167,7 +191,7 @@ impl Eq for IpPattern {}
 impl Hash for IpPattern {
     fn hash<H: Hasher>(&self, state: &mut H) {
         self.shape.hash(state);
-        self.zone.hash(state);
+        self.zone().hash(state);
     }
 }
 
@@ -188,7 +212,7 @@ impl FromStr for IpPattern {
 impl fmt::Display for IpPattern {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         self.shape.fmt(f)?;
-        self.zone.iter().try_for_each(|zone| write!(f, "%{zone}"))
+        self.zone().iter().try_for_each(|zone| write!(f, "%{zone}"))
     }
 }
 
@@ -309,19 +333,6 @@ impl fmt::Display for Shape {
             }
         }
     }
-}
-
-/// The caution for bits behind the prefix, where the form is a network at all.
-fn host_bits(form: &Form<'_>, shape: Shape) -> Option<Caution> {
-    let (Form::Prefix(address, _) | Form::Mask(address, _)) = *form else { return None };
-    let Shape::Network(network) = shape else { return None };
-    let address = address.to_canonical();
-    // A mapped address of a network that is wider than the mapped prefix belongs to the other family.
-    if address == network.addr() || address.is_ipv4() != network.addr().is_ipv4() {
-        return None;
-    }
-    let covered = format!("`{network}`, {}", shape.count());
-    Some(Caution::HostBits { address, prefix: network.prefix_len(), network: covered })
 }
 
 /// The IPv6 form; an IPv4 address only gets here from a form whose two families were checked.

@@ -207,7 +207,7 @@ impl WhitelistBuilder {
         id
     }
 
-    /// The list. Takes time in proportion to n log n, and about a third of a second for a million entries.
+    /// The list. Takes time in proportion to n log n; a million entries are well below half a second.
     #[must_use]
     pub fn build(mut self) -> Whitelist {
         let v4 = Family::new(self.v4, self.v4_masks);

@@ -24,8 +24,6 @@ pub enum Caution {
         address: IpAddr,
         /// The number of bits that count.
         prefix: u8,
-        /// The network without the bits that do not count, and how many addresses it has.
-        network: String,
     },
     /// `*`, `0.0.0.0/0`, `::/0`: the list keeps nobody out.
     CoversEveryone(Everyone),
@@ -66,10 +64,13 @@ pub enum Everyone {
 impl fmt::Display for Caution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::HostBits { address, prefix, network } => write!(
-                f,
-                "`{address}/{prefix}` covers all of {network}; for that one address write `{address}`"
-            ),
+            Self::HostBits { address, prefix } => {
+                write!(f, "`{address}/{prefix}` covers ")?;
+                if let Some(network) = IpPattern::network(*address, *prefix) {
+                    write!(f, "all of `{network}`, {}", network.shape.count())?;
+                }
+                write!(f, "; for that one address write `{address}`")
+            }
             Self::CoversEveryone(Everyone::Both) => f.write_str("`*` lets in every address"),
             Self::CoversEveryone(Everyone::Ipv4) => f.write_str("`0.0.0.0/0` lets in every IPv4 address"),
             Self::CoversEveryone(Everyone::Ipv6) => {

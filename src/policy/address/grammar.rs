@@ -26,8 +26,8 @@ pub(super) enum Form<'a> {
 /// Reads one entry of a list.
 pub(super) fn read(text: &str) -> Result<Form<'_>, Error> {
     let text = trim(text);
-    if let Ok(address) = text.parse() {
-        return Ok(Form::Single(address));
+    if !text.bytes().any(|b| matches!(b, b'%' | b'/' | b'-' | b'*')) {
+        return text.parse().map(Form::Single).map_err(|_| unreadable(text));
     }
     if text == "*" {
         return Ok(Form::Everyone);

@@ -19,10 +19,12 @@ pub(super) trait Number: Copy + Ord + Eq + BitAnd<Output = Self> {
     fn size_to(self, last: Self) -> Option<u8>;
     /// How many leading bits both have in common.
     fn common_prefix(self, other: Self) -> u32;
+    /// How many of the keys of a node, which ascend, this number is not below.
+    fn not_below(self, node: &[Self; NODE]) -> usize;
 }
 
 macro_rules! number {
-    ($type:ty) => {
+    ($type:ty, $not_below:expr) => {
         impl Number for $type {
             const FIRST: Self = 0;
             const LAST: Self = Self::MAX;
@@ -49,12 +51,32 @@ macro_rules! number {
             fn common_prefix(self, other: Self) -> u32 {
                 (self ^ other).leading_zeros()
             }
+
+            #[inline]
+            fn not_below(self, node: &[Self; NODE]) -> usize {
+                $not_below(self, node)
+            }
         }
     };
 }
 
-number!(u32);
-number!(u128);
+number!(u32, count_all);
+number!(u128, count_by_quarters);
+
+/// Compares with all keys at once: the compiler makes vector instructions of it.
+#[inline]
+fn count_all(number: u32, node: &[u32; NODE]) -> usize {
+    node.iter().map(|&key| u32::from(key <= number)).sum::<u32>() as usize
+}
+
+/// There are no vector instructions for 128 bits: first the last key of each of four quarters, which lie
+/// on lines of their own and are fetched together, then the keys of one quarter.
+#[inline]
+fn count_by_quarters(number: u128, node: &[u128; NODE]) -> usize {
+    let quarter: usize = [3, 7, 11].into_iter().map(|last| usize::from(node[last] <= number)).sum();
+    let keys = &node[quarter * 4..quarter * 4 + 4];
+    quarter * 4 + keys.iter().map(|&key| usize::from(key <= number)).sum::<usize>()
+}
 
 /// The addresses from `first` to `last`, which entry number `rule` covers.
 #[derive(Clone, Copy, Debug)]
@@ -64,20 +86,34 @@ pub(super) struct Interval<N> {
     pub(super) rule: u32,
 }
 
-/// The ranges, sorted. Range `i` begins at `levels[0][i]`; its end is kept in one byte where it can be.
+/// The ranges, sorted.
 #[derive(Clone, Debug)]
 pub(super) struct Ranges<N> {
     count: usize,
-    /// The beginnings, then every 16th of them, then every 16th of those, until one node is left. Each
-    /// level is filled up to whole nodes.
-    levels: Vec<Vec<[N; NODE]>>,
-    sizes: Vec<u8>,
-    rules: Vec<u32>,
+    leaves: Vec<Leaf<N>>,
+    /// Above the leaves: every 16th beginning, then every 16th of those, until one node is left.
+    levels: Vec<Vec<Node<N>>>,
     /// The ends that `sizes` cannot tell, by range, sorted.
     ends: Vec<(u32, N)>,
 }
 
 const NODE: usize = 16;
+
+/// 16 ranges, side by side so that a search ends on one page of memory; in this order, so that the size
+/// and the rule of most lie on one line. The last leaf is filled up with the last address; what belongs
+/// to the filling is never read.
+#[derive(Clone, Debug)]
+#[repr(C)]
+struct Leaf<N> {
+    first: [N; NODE],
+    /// Base 2 logarithms of how many addresses each range has, or where else its end is known from.
+    sizes: [u8; NODE],
+    rules: [u32; NODE],
+}
+
+#[derive(Clone, Copy, Debug)]
+#[repr(align(64))]
+struct Node<N>([N; NODE]);
 
 /// In `sizes`: the range ends where the next begins.
 const TO_NEXT: u8 = 254;
@@ -88,40 +124,44 @@ impl<N: Number> Ranges<N> {
     /// Ranges that give each address the lowest rule that covers it.
     pub(super) fn new(intervals: Vec<Interval<N>>) -> Self {
         let ranges = flatten(intervals);
-        let mut sizes = Vec::with_capacity(ranges.len());
+        let mut leaves = Vec::with_capacity(ranges.len().div_ceil(NODE));
         let mut ends = Vec::new();
-        for (index, range) in ranges.iter().enumerate() {
-            let next = ranges.get(index + 1);
-            sizes.push(if let Some(size) = range.first.size_to(range.last) {
-                size
-            } else if next.is_some_and(|next| next.first.previous() == range.last) {
-                TO_NEXT
-            } else {
-                ends.push((u32::try_from(index).expect("there are fewer than 2^32 ranges"), range.last));
-                ELSEWHERE
-            });
+        for (number, chunk) in ranges.chunks(NODE).enumerate() {
+            let mut leaf = Leaf {
+                first: filled(chunk.iter().map(|range| range.first)),
+                rules: [0; NODE],
+                sizes: [0; NODE],
+            };
+            for (place, range) in chunk.iter().enumerate() {
+                let index = number * NODE + place;
+                let next = ranges.get(index + 1);
+                leaf.rules[place] = range.rule;
+                leaf.sizes[place] = if let Some(size) = range.first.size_to(range.last) {
+                    size
+                } else if next.is_some_and(|next| next.first.previous() == range.last) {
+                    TO_NEXT
+                } else {
+                    ends.push((u32::try_from(index).expect("there are fewer than 2^32 ranges"), range.last));
+                    ELSEWHERE
+                };
+            }
+            leaves.push(leaf);
         }
         ends.shrink_to_fit();
-        let rules = ranges.iter().map(|range| range.rule).collect();
         let mut levels = Vec::new();
-        let mut level: Vec<N> = ranges.iter().map(|range| range.first).collect();
-        let count = ranges.len();
-        drop(ranges);
-        while !level.is_empty() {
-            levels.push(nodes(&level));
-            if level.len() <= NODE {
-                break;
-            }
-            level = level.iter().copied().step_by(NODE).collect();
+        let mut keys: Vec<N> = leaves.iter().map(|leaf| leaf.first[0]).collect();
+        while keys.len() > 1 {
+            levels.push(keys.chunks(NODE).map(|chunk| Node(filled(chunk.iter().copied()))).collect());
+            keys = keys.into_iter().step_by(NODE).collect();
         }
-        Self { count, levels, sizes, rules, ends }
+        Self { count: ranges.len(), leaves, levels, ends }
     }
 
     /// The entry that covers `address`.
     #[inline]
     pub(super) fn find(&self, address: N) -> Option<u32> {
         let index = self.at_or_below(address)?;
-        (address <= self.last(index)).then(|| self.rules[index])
+        (address <= self.last(index)).then(|| self.rule(index))
     }
 
     /// The ranges below and above an address that none covers: the common prefix of the address with
@@ -130,8 +170,8 @@ impl<N: Number> Ranges<N> {
         let below = self.at_or_below(address);
         let above = below.map_or(0, |below| below + 1);
         [
-            below.map(|index| (address.common_prefix(self.last(index)), self.rules[index])),
-            (above < self.count).then(|| (address.common_prefix(self.first(above)), self.rules[above])),
+            below.map(|index| (address.common_prefix(self.last(index)), self.rule(index))),
+            (above < self.count).then(|| (address.common_prefix(self.first(above)), self.rule(above))),
         ]
     }
 
@@ -143,7 +183,7 @@ impl<N: Number> Ranges<N> {
                 return None;
             }
             match self.last(index) {
-                last if last == N::LAST => return self.rules.first().copied(),
+                last if last == N::LAST => return Some(self.rule(0)),
                 last => expected = last.next(),
             }
         }
@@ -153,10 +193,7 @@ impl<N: Number> Ranges<N> {
     /// The memory behind it, in bytes.
     pub(super) fn footprint(&self) -> usize {
         let levels: usize = self.levels.iter().map(|level| size_of_val(level.as_slice())).sum();
-        levels
-            + self.sizes.capacity()
-            + size_of_val(self.rules.as_slice())
-            + size_of_val(self.ends.as_slice())
+        levels + size_of_val(self.leaves.as_slice()) + size_of_val(self.ends.as_slice())
     }
 
     /// The last range that begins at or below `address`.
@@ -166,19 +203,26 @@ impl<N: Number> Ranges<N> {
         for level in self.levels.iter().rev() {
             // The filling of a node is not above the last address, so it may count one node too many.
             index = index.min(level.len() - 1);
-            let below: u32 = level[index].iter().map(|&key| u32::from(key <= address)).sum();
-            index = index * NODE + (below as usize).checked_sub(1)?;
+            index = index * NODE + address.not_below(&level[index].0).checked_sub(1)?;
         }
-        (self.count > 0).then(|| index.min(self.count - 1))
+        index = index.min(self.leaves.len().checked_sub(1)?);
+        index = index * NODE + address.not_below(&self.leaves[index].first).checked_sub(1)?;
+        Some(index.min(self.count - 1))
     }
 
+    #[inline]
     fn first(&self, index: usize) -> N {
-        self.levels[0][index / NODE][index % NODE]
+        self.leaves[index / NODE].first[index % NODE]
+    }
+
+    #[inline]
+    fn rule(&self, index: usize) -> u32 {
+        self.leaves[index / NODE].rules[index % NODE]
     }
 
     #[inline]
     fn last(&self, index: usize) -> N {
-        match self.sizes[index] {
+        match self.leaves[index / NODE].sizes[index % NODE] {
             TO_NEXT => self.first(index + 1).previous(),
             ELSEWHERE => {
                 let place = self.ends.partition_point(|&(range, _)| (range as usize) < index);
@@ -191,18 +235,15 @@ impl<N: Number> Ranges<N> {
 
 impl<N> Default for Ranges<N> {
     fn default() -> Self {
-        Self { count: 0, levels: Vec::new(), sizes: Vec::new(), rules: Vec::new(), ends: Vec::new() }
+        Self { count: 0, leaves: Vec::new(), levels: Vec::new(), ends: Vec::new() }
     }
 }
 
-/// Keys in nodes, the last filled up with the last address.
-fn nodes<N: Number>(keys: &[N]) -> Vec<[N; NODE]> {
-    let chunks = keys.chunks(NODE).map(|chunk| {
-        let mut node = [N::LAST; NODE];
-        node[..chunk.len()].copy_from_slice(chunk);
-        node
-    });
-    chunks.collect()
+/// Up to 16 keys, and the last address for those that are missing.
+fn filled<N: Number>(keys: impl Iterator<Item = N>) -> [N; NODE] {
+    let mut node = [N::LAST; NODE];
+    node.iter_mut().zip(keys).for_each(|(place, key)| *place = key);
+    node
 }
 
 /// Cuts intervals into ranges that do not overlap; where several cover an address, the lowest rule wins.
