@@ -18,8 +18,12 @@ pub mod forward;
 pub mod gate;
 /// HTTP/1.1 message heads.
 pub mod http1;
+/// HTTP/2 clients.
+pub mod http2;
 /// Console lines and `access.log`.
 pub mod journal;
+/// Listening sockets.
+pub mod listener;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
 /// Costly proofs.

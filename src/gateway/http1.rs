@@ -146,7 +146,7 @@ impl<'a> Head<'a> {
                 Field::ContentLength if length.replace(content_length(field.value)?).is_some() => {
                     return Err(Malformed::Syntax("there are two Content-Length fields"));
                 }
-                Field::TransferEncoding if chunked || version == Version::Http10 => {
+                Field::TransferEncoding if chunked || version != Version::Http11 => {
                     return Err(Malformed::Syntax("Transfer-Encoding cannot stand here"));
                 }
                 Field::TransferEncoding if field.value.eq_ignore_ascii_case(b"chunked") => chunked = true,

@@ -70,13 +70,32 @@ pub enum Alarm {
     Closing,
 }
 
+/// One connection is there, until this is dropped.
+#[derive(Debug)]
+pub struct Presence(Arc<Closing>);
+
+impl Presence {
+    /// One more.
+    #[must_use]
+    pub fn new(closing: &Arc<Closing>) -> Self {
+        closing.open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(closing))
+    }
+}
+
+impl Drop for Presence {
+    fn drop(&mut self) {
+        self.0.open.fetch_sub(1, Ordering::AcqRel);
+    }
+}
+
 /// One connection's watch.
 ///
 /// Costs no timer operation per request: the timer is only looked at when it fires, and then set to the deadline of
 /// that moment.
 #[derive(Debug)]
 pub struct Watch {
-    closing: Arc<Closing>,
+    presence: Presence,
     place: Option<usize>,
     deadline: Option<Instant>,
     timer: Pin<Box<Sleep>>,
@@ -88,9 +107,8 @@ const LOOK_AGAIN: Duration = Duration::from_secs(30);
 impl Watch {
     /// A watch without a deadline.
     #[must_use]
-    pub fn new(closing: Arc<Closing>) -> Self {
-        closing.open.fetch_add(1, Ordering::AcqRel);
-        Self { closing, place: None, deadline: None, timer: Box::pin(tokio::time::sleep(LOOK_AGAIN)) }
+    pub fn new(presence: Presence) -> Self {
+        Self { presence, place: None, deadline: None, timer: Box::pin(tokio::time::sleep(LOOK_AGAIN)) }
     }
 
     /// From now on the deadline is `limit` away; `None`: there is none.
@@ -106,13 +124,13 @@ impl Watch {
     /// Whether the server stops.
     #[must_use]
     pub fn is_closing(&self) -> bool {
-        self.closing.is_asked()
+        self.presence.0.is_asked()
     }
 
     /// Ready when the deadline has passed. Makes sure that the task is woken for it, and when the server stops.
     pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
         if self.place.is_none() {
-            self.place = Some(self.closing.register(cx.waker().clone()));
+            self.place = Some(self.presence.0.register(cx.waker().clone()));
         }
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
@@ -136,8 +154,7 @@ impl Watch {
 impl Drop for Watch {
     fn drop(&mut self) {
         if let Some(place) = self.place {
-            self.closing.forget(place);
+            self.presence.0.forget(place);
         }
-        self.closing.open.fetch_sub(1, Ordering::AcqRel);
     }
 }
