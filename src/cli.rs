@@ -2,7 +2,7 @@
 
 use std::path::PathBuf;
 
-use clap::builder::{PossibleValuesParser, StyledStr, ValueParser};
+use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
@@ -56,6 +56,7 @@ where
 #[must_use]
 pub fn command() -> Command {
     Command::new("innkeeper")
+        .bin_name("innkeeper")
         .version(env!("CARGO_PKG_VERSION"))
         .about("Keeps the door of a self-hosted web app")
         .subcommand_required(true)
@@ -63,36 +64,47 @@ pub fn command() -> Command {
         .subcommand(serve_command())
 }
 
+/// The headings of `serve --help`, in order.
+const HEADINGS: &[&str] =
+    &["What to serve", "Who may come in", "Where to listen", "HTTPS", FILE_HEADING, "More of SillyTavern's"];
+const FILE_HEADING: &str = "Settings file";
+
 fn serve_command() -> Command {
     let command = Command::new("serve")
         .about("Stand in front of the app and let in whom the settings allow")
-        .long_about(
-            "Stand in front of the app and let in whom the settings allow.\n\n\
-             A flag counts for this run and wins over the environment (INNKEEPER_PORT, SILLYTAVERN_PORT) and over the \
-             settings file. A switch takes `--listen`, `--listen false`, `--listen=false` and `--no-listen`.",
+        .after_help(
+            "A flag counts for this run and wins over the environment (INNKEEPER_PORT, SILLYTAVERN_PORT), which wins \
+             over the settings file. A switch is written --listen, --listen false, --listen=false or --no-listen. \
+             SillyTavern's spellings (--listenAddressIPv4, --certPath) are understood too.",
         )
-        .max_term_width(100)
-        .next_help_heading("Settings file")
-        .arg(
-            Arg::new("config")
-                .long("config")
-                .alias("configPath")
-                .alias("config-path")
-                .value_name("FILE")
-                .value_parser(clap::value_parser!(PathBuf))
-                .help("The settings file [default: ./config.yaml, then ./config.toml]"),
-        )
-        .arg(
-            Arg::new("global")
-                .long("global")
-                .action(ArgAction::SetTrue)
-                .help("Look for it in the folder the system keeps settings in"),
-        );
-    let command = KEYS.iter().filter(|key| key.flag.is_some()).fold(command, |command, key| {
-        let command = command.arg(argument(key).help_heading(heading(key)));
-        if is_switch(key) { command.arg(denial(key)) } else { command }
+        .max_term_width(110)
+        .disable_help_flag(true);
+    let command = HEADINGS.iter().fold(command, |command, title| {
+        let keys = KEYS.iter().filter(|key| key.flag.is_some() && heading(key) == *title);
+        let command = command.next_help_heading(*title);
+        let command = if *title == FILE_HEADING { command.args(file_arguments()) } else { command };
+        keys.fold(command, |command, key| {
+            let command = command.arg(argument(key));
+            if is_switch(key) { command.arg(denial(key)) } else { command }
+        })
     });
     FOREIGN_FLAGS.iter().fold(command, |command, flag| command.arg(foreign(flag)))
+}
+
+fn file_arguments() -> [Arg; 3] {
+    [
+        Arg::new("config")
+            .long("config")
+            .aliases(["configPath", "config-path"])
+            .value_name("FILE")
+            .value_parser(clap::value_parser!(PathBuf))
+            .help("The settings file [default: ./config.yaml, then ./config.toml]"),
+        Arg::new("global")
+            .long("global")
+            .action(ArgAction::SetTrue)
+            .help("Look for it in the folder the system keeps settings in"),
+        Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print this page"),
+    ]
 }
 
 /// Where a flag stands in `--help`.
@@ -112,24 +124,18 @@ fn argument(key: &'static Key) -> Arg {
     let argument = Arg::new(key.path)
         .long(flag)
         .aliases(key.aliases)
-        .allow_hyphen_values(matches!(key.kind, Kind::Integer { .. } | Kind::Number))
+        // `--port -1` is a bad port and not an unknown flag.
+        .allow_negative_numbers(true)
         .help(format!("{}{default}", key.doc));
     if is_switch(key) {
         return argument
             .action(ArgAction::Append)
             .num_args(0..=1)
             .default_missing_value("true")
-            .value_name(if key.kind == Kind::Family { "true|false|auto" } else { "true|false" })
-            .hide_possible_values(true);
+            .value_name(if key.kind == Kind::Family { "true|false|auto" } else { "true|false" });
     }
-    let argument = argument.action(ArgAction::Set).value_name(value_name(key.kind));
-    match key.kind {
-        // The only one that clap checks, for its list of suggestions; the rest is the settings' business.
-        Kind::Choice(words) => {
-            argument.value_parser(PossibleValuesParser::new(words)).hide_possible_values(true)
-        }
-        _ => argument.value_parser(ValueParser::string()),
-    }
+    // The text is the settings' business, as in the file.
+    argument.action(ArgAction::Set).value_name(value_name(key.kind))
 }
 
 fn value_name(kind: Kind) -> &'static str {
@@ -209,5 +215,7 @@ fn misuse(rendered: &StyledStr) -> Error {
     let first = lines.next().unwrap_or_default();
     let message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
     let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
-    tips.fold(Error::new(message), Error::hint).hint("`innkeeper serve --help` lists every flag")
+    let page =
+        if text.contains("Usage: innkeeper serve") { "innkeeper serve --help" } else { "innkeeper --help" };
+    tips.fold(Error::new(message), Error::hint).hint(format!("see `{page}`"))
 }

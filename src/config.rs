@@ -34,7 +34,7 @@ pub use settings::{
     Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 pub use start::{Account, Refusal, Warning, start_gate};
-pub use tree::{Content, Item, Node, Span};
+pub use tree::{Content, Item, Node, Read, Span};
 pub use upstream::Upstream;
 pub use value::{Family, Guest, Value, read as read_value};
 pub use variables::Variables;

@@ -1,17 +1,18 @@
 //! One source of settings as values by name, each with its origin; and how one source lies over another.
 
 use std::collections::{BTreeMap, BTreeSet};
+use std::fmt;
 use std::path::PathBuf;
 
 use super::problem::{Origin, Problem, Problems, Source};
 use super::schema::{KEYS, Key};
-use super::tree::{Node, Span};
+use super::tree::{Node, Read, Span};
 use super::value::{self, Value};
 use super::variables::{self, Variables};
 use super::{reading, toml, yaml};
 
 /// What the command line of `serve` says, before it is judged.
-#[derive(Clone, Debug, Default)]
+#[derive(Clone, Default)]
 pub struct Flags {
     /// `--config`.
     pub config: Option<PathBuf>,
@@ -21,6 +22,14 @@ pub struct Flags {
     pub values: Vec<(&'static Key, String)>,
 }
 
+/// Names only: a passphrase may be among the values.
+impl fmt::Debug for Flags {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let names = self.values.iter().map(|(key, _)| key.path);
+        f.debug_list().entries(names).finish()
+    }
+}
+
 /// The two syntaxes of a settings file.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Syntax {
@@ -28,6 +37,19 @@ pub enum Syntax {
     Yaml,
     /// `config.toml`.
     Toml,
+}
+
+impl Syntax {
+    /// Reads a text into names with values, unjudged.
+    ///
+    /// # Errors
+    /// The first mistake of syntax.
+    pub fn read(self, source: &Source) -> Read {
+        match self {
+            Self::Yaml => yaml::read(source),
+            Self::Toml => toml::read(source),
+        }
+    }
 }
 
 /// A value and where it came from.
@@ -105,11 +127,7 @@ impl Layer {
     /// What the file sets: its `innkeeper:` section over its top level. Marks the passwords in `source` as hidden.
     #[must_use]
     pub fn file(source: &mut Source, syntax: Syntax, problems: &mut Problems) -> Self {
-        let read = match syntax {
-            Syntax::Yaml => yaml::read(source),
-            Syntax::Toml => toml::read(source),
-        };
-        let items = match read {
+        let items = match syntax.read(source) {
             Ok(items) => items,
             Err(problem) => {
                 problems.push(problem);

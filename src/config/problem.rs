@@ -151,8 +151,8 @@ impl fmt::Display for Problems {
 
 impl std::error::Error for Problems {}
 
-/// A settings file as text, with what must not be shown of it.
-#[derive(Clone, Debug)]
+/// A settings file as text, with what must not be shown of it; hence no `Debug`.
+#[derive(Clone)]
 pub struct Source {
     /// The file, as it was named.
     pub path: PathBuf,

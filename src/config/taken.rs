@@ -142,7 +142,7 @@ impl Taken<'_> {
         let Value::Path(written) = self.value(path) else { return None };
         match self.layer.setting(path).map(|setting| &setting.origin) {
             // As every program's command line: relative to where one is, so that the shell can complete it.
-            Some(Origin::Flag(_)) => Some(written.clone()),
+            Some(Origin::Flag(_)) => Some(file::plain(written)),
             _ => Some(file::beside(self.folder, written)),
         }
     }

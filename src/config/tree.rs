@@ -40,8 +40,10 @@ impl Span {
     }
 }
 
+// Nothing here has `Debug`: a password may stand in it.
+
 /// A value and its place.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Node {
     /// What it is.
     pub content: Content,
@@ -51,7 +53,7 @@ pub struct Node {
 
 /// The kinds of value both syntaxes share. A scalar keeps the text that was written, so that a
 /// password `0123` stays `0123`.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub enum Content {
     /// Nothing: an empty line after the colon, `null`, `~`. TOML has none.
     Null,
@@ -68,7 +70,7 @@ pub enum Content {
 }
 
 /// One `name: value` of a section. A name that is given twice is there twice.
-#[derive(Clone, Debug, PartialEq)]
+#[derive(Clone, PartialEq)]
 pub struct Item {
     /// The name.
     pub name: String,

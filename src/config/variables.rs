@@ -9,8 +9,8 @@ use super::schema::{KEYS, Key, Owner, nearest};
 use super::tree::{Content, Item, Node, Span};
 use super::value::{self, Value};
 
-/// The environment: names and values, as the process got them.
-#[derive(Clone, Debug, Default)]
+/// The environment: names and values, as the process got them. No `Debug`: a password may be among them.
+#[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, OsString>);
 
 impl Variables {
