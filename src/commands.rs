@@ -1,1 +1,27 @@
-//! (to be written)
+//! What each subcommand does, one file a noun.
+
+mod serve;
+
+use crate::cli::Invocation;
+use crate::error::Exit;
+use crate::ui;
+
+/// Does what the command line asks for.
+#[must_use]
+pub fn run(invocation: Invocation) -> Exit {
+    let done = match invocation {
+        Invocation::Serve(serve) => serve::run(&serve),
+        Invocation::Answer(text) => {
+            ui::line(text.trim_end());
+            return Exit::Yes;
+        }
+        Invocation::Misuse(error) => Err(vec![error]),
+    };
+    match done {
+        Ok(exit) => exit,
+        Err(errors) => {
+            errors.iter().for_each(ui::error);
+            Exit::Unanswered
+        }
+    }
+}

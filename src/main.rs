@@ -1,3 +1,13 @@
-//! The `innkeeper` program.
+//! The `innkeeper` program: arguments in, exit code out.
 
-fn main() {}
+use std::process::ExitCode;
+
+use innkeeper::{cli, commands};
+
+/// Faster than the system's where many small things come and go.
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
+fn main() -> ExitCode {
+    commands::run(cli::parse(std::env::args_os())).into()
+}

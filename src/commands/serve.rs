@@ -1,0 +1,167 @@
+//! `innkeeper serve`: settings read and checked, the start gate, sockets, and then the gateway.
+
+use std::net::{IpAddr, SocketAddr};
+use std::path::Path;
+
+use crate::cli::Serve;
+use crate::cert::{self, Pair};
+use crate::config::{self, Account, Found, Settings, Variables};
+use crate::error::{Error, Exit};
+use crate::gateway::gate::{Behind, Rules};
+use crate::gateway::journal::{Journal, JournalOptions};
+use crate::gateway::listener::Listener;
+use crate::gateway::rules::Making;
+use crate::gateway::{Server, names, rules};
+use crate::policy::account::Accounts;
+use crate::policy::{Addresses, Satisfy};
+use crate::{store, ui};
+
+/// Serves until it is asked to stop.
+///
+/// # Errors
+/// Everything that is wrong with the settings, in one go; or the one thing that kept the server from starting.
+pub fn run(serve: &Serve) -> Result<Exit, Vec<Error>> {
+    for flag in &serve.ignored {
+        ui::warning(&format!("{flag} means nothing to Innkeeper and is ignored"));
+    }
+    let settings = settings(serve)?;
+    start(settings).map_err(|error| vec![error])
+}
+
+fn settings(serve: &Serve) -> Result<Settings, Vec<Error>> {
+    let variables = Variables::of_process();
+    let file = match config::find(&serve.flags, &variables).map_err(|error| vec![error])? {
+        Found::File(file) => file,
+        Found::Missing(file) => {
+            config::write_default(&file).map_err(|error| vec![error])?;
+            ui::line(&format!("There were no settings yet; wrote the default ones to {}", file.display()));
+            file
+        }
+    };
+    Settings::read(&file, &serve.flags, &variables).map_err(config::Problems::errors)
+}
+
+fn start(settings: Settings) -> Result<Exit, Error> {
+    let accounts = accounts(&settings)?;
+    let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
+    let mut own_names = names::own_names();
+    own_names.extend(pair.iter().flat_map(Pair::names));
+    let listed: Vec<Account> = accounts.iter().map(account).collect();
+    let making = Making::new(settings, accounts, own_names)?;
+    let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
+    let (rules, notes) = making.rules(&resolved)?;
+    let settings = making.settings();
+    let everybody = match &rules.policy.addresses {
+        Addresses::Any => None,
+        Addresses::Listed(list) => rules::is_everybody(list),
+    };
+    let warnings = config::start_gate(settings, &listed, everybody.as_deref())?;
+    let listeners = Listener::bind_all(settings)?;
+    let journal = Journal::open(JournalOptions {
+        access_log: (settings.listen && settings.logging.enable_access_log).then(|| settings.access_log_path()),
+        min_level: settings.logging.min_log_level,
+    })?;
+    let tls = pair.map(|pair| pair.server_config()).transpose()?;
+    notes.iter().for_each(|note| ui::warning(note));
+    warnings.iter().for_each(|warning| ui::warning(&warning.to_string()));
+    for listener in &listeners {
+        let family = if listener.address.is_ipv4() { "IPv4" } else { "IPv6" };
+        ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
+    }
+    introduce(settings, &rules, &listeners);
+    Server { listeners, rules, resolved, tls, journal, making }.run()?;
+    Ok(Exit::Yes)
+}
+
+fn accounts(settings: &Settings) -> Result<Accounts, Error> {
+    if settings.enable_user_accounts { store::read(&settings.data_root) } else { Ok(Accounts::new([])) }
+}
+
+fn account(account: &crate::policy::account::Account) -> Account {
+    Account {
+        handle: account.handle.to_string(),
+        enabled: account.enabled,
+        admin: account.admin,
+        has_password: account.hash.is_some(),
+    }
+}
+
+fn pair(settings: &Settings) -> Result<Pair, Error> {
+    let ssl = &settings.ssl;
+    let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
+    let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;
+    let (certificate_name, key_name) = (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
+    Pair::read(
+        cert::Source { name: &certificate_name, bytes: &certificate },
+        cert::Source { name: &key_name, bytes: &key },
+        ssl.key_passphrase.as_ref().map(config::Secret::reveal),
+    )
+}
+
+fn read(path: &Path, what: &str, setting: &str, flag: &str) -> Result<Vec<u8>, Error> {
+    std::fs::read(path).map_err(|error| {
+        Error::new(format!("cannot read the {what} `{}` of `{setting}`", path.display()))
+            .caused_by(error)
+            .hint(format!("name the file: `innkeeper serve --ssl {flag} FILE`"))
+            .hint("without https: `innkeeper serve --no-ssl`")
+    })
+}
+
+/// Says where it can be reached, by whom, and what is behind it.
+fn introduce(settings: &Settings, rules: &Rules, listeners: &[Listener]) {
+    let scheme = if settings.ssl.enabled { "https" } else { "http" };
+    if let Some(first) = listeners.first() {
+        let port = first.address.port();
+        ui::line(&format!("Open on this machine: {scheme}://{}:{port}/", here(first.address)));
+        for address in elsewhere(listeners) {
+            ui::line(&format!("Open on another device: {scheme}://{}/", SocketAddr::new(address, port)));
+        }
+    }
+    let behind = match &rules.behind {
+        Behind::Upstream(upstream) => format!("In front of {}", upstream.place()),
+        Behind::Folder(_) => format!("Serving the folder {}", settings.root.as_deref().unwrap_or(Path::new(".")).display()),
+        Behind::Nothing => "Nothing is behind the door yet: `innkeeper serve --upstream http://127.0.0.1:8001`".to_owned(),
+    };
+    ui::line(&behind);
+    ui::line(&format!("Who may come in: {}", who(settings, rules)));
+}
+
+/// The one sentence about the policy.
+fn who(settings: &Settings, rules: &Rules) -> String {
+    let listed = match &rules.policy.addresses {
+        Addresses::Any => None,
+        Addresses::Listed(list) => {
+            let count = list.len();
+            let noun = if count == 1 { "entry" } else { "entries" };
+            Some(format!("addresses in the whitelist ({count} {noun}, {})", rules.list_name))
+        }
+    };
+    let reach = if settings.listen { "" } else { ", and only from this computer (`listen` is off)" };
+    let people = match (listed, &rules.policy.sign_in, rules.policy.satisfy) {
+        (None, None, _) => "everybody".to_owned(),
+        (None, Some(_), _) => "everybody with a password".to_owned(),
+        (Some(listed), None, _) => listed,
+        (Some(listed), Some(_), Satisfy::All) => format!("{listed}, with a password"),
+        (Some(listed), Some(_), Satisfy::Any) => format!("{listed} without a password, everybody else with one"),
+    };
+    format!("{people}{reach}")
+}
+
+fn here(address: SocketAddr) -> String {
+    match address.ip() {
+        IpAddr::V4(ip) if ip.is_unspecified() => "127.0.0.1".to_owned(),
+        IpAddr::V6(ip) if ip.is_unspecified() => "[::1]".to_owned(),
+        IpAddr::V4(ip) => ip.to_string(),
+        IpAddr::V6(ip) => format!("[{ip}]"),
+    }
+}
+
+/// The addresses by which other devices reach sockets that are bound to all.
+fn elsewhere(listeners: &[Listener]) -> Vec<IpAddr> {
+    let bound = |ipv4: bool| {
+        listeners.iter().any(|listener| listener.address.ip().is_unspecified() && listener.address.is_ipv4() == ipv4)
+    };
+    let (ipv4, ipv6) = (bound(true), bound(false));
+    names::own_addresses().into_iter().filter(|address| if address.is_ipv4() { ipv4 } else { ipv6 }).collect()
+}
+

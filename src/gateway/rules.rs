@@ -1,0 +1,238 @@
+//! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
+
+use std::collections::BTreeMap;
+use std::net::IpAddr;
+use std::path::Path;
+use std::sync::{Arc, Mutex, RwLock};
+use std::time::Duration;
+
+use super::files::Folder;
+use super::gate::{Behind, Rules};
+use super::names;
+use super::upstream::{Place as UpstreamPlace, Upstream};
+use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
+use crate::error::Error;
+use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
+use crate::policy::address::{Entry, IpPattern};
+use crate::policy::client::{Read, Trust};
+use crate::policy::host::{HostPattern, Hosts};
+use crate::policy::throttle::Throttle;
+use crate::policy::whitelist::{Place, Whitelist, WhitelistBuilder};
+use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
+
+/// What names in the lists stand for at the moment.
+pub type Resolved = BTreeMap<String, Vec<IpPattern>>;
+
+/// What the rules are made from. Kept, so that they can be made again when a name has moved.
+#[derive(Debug)]
+pub struct Making {
+    settings: Settings,
+    accounts: Accounts,
+    own_names: Vec<String>,
+    throttle: Arc<Mutex<Throttle>>,
+    behind: Behind,
+    proof_key: [u8; 32],
+}
+
+impl Making {
+    /// Takes everything from `settings` that does not change by itself.
+    ///
+    /// # Errors
+    /// An app or folder that cannot be, no randomness.
+    pub fn new(settings: Settings, accounts: Accounts, own_names: Vec<String>) -> Result<Self, Error> {
+        let behind = behind(&settings)?;
+        let throttle = Throttle::new(settings.rate_limiting.basic_auth_max_attempts);
+        let mut proof_key = [0; 32];
+        getrandom::fill(&mut proof_key)
+            .map_err(|error| Error::new("the system gives no random numbers").caused_by(error.to_string()))?;
+        Ok(Self { settings, accounts, own_names, throttle: Arc::new(Mutex::new(throttle)), behind, proof_key })
+    }
+
+    /// The settings.
+    #[must_use]
+    pub const fn settings(&self) -> &Settings {
+        &self.settings
+    }
+
+    /// Every name and preset in the lists that has to be looked up.
+    #[must_use]
+    pub fn lookups(&self) -> Vec<Entry> {
+        let lists = [&self.settings.whitelist, &self.settings.trusted_proxies];
+        let mut lookups: Vec<Entry> = lists
+            .into_iter()
+            .flat_map(|list| &list.entries)
+            .filter_map(|entry| entry.text.parse().ok())
+            .filter(|entry| !matches!(entry, Entry::Pattern(_)))
+            .collect();
+        if self.settings.whitelist_mode && self.settings.whitelist_docker_hosts && names::in_container() {
+            lookups.extend(names::CONTAINER_HOSTS.iter().filter_map(|name| name.parse().ok()));
+        }
+        lookups
+    }
+
+    /// The rules, with the names standing for `resolved`; and what the owner should know about the lists.
+    ///
+    /// # Errors
+    /// A login or host name that cannot be.
+    pub fn rules(&self, resolved: &Resolved) -> Result<(Rules, Vec<String>), Error> {
+        let settings = &self.settings;
+        let mut notes = Vec::new();
+        let addresses = if settings.whitelist_mode {
+            let mut builder = WhitelistBuilder::new();
+            compile(&settings.whitelist, resolved, &mut builder, &mut notes);
+            if settings.whitelist_docker_hosts && names::in_container() {
+                let file: Arc<str> = "whitelistDockerHosts".into();
+                for name in names::CONTAINER_HOSTS {
+                    let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
+                    resolved.get(name).into_iter().flatten().for_each(|pattern| builder.cover(id, pattern));
+                }
+            }
+            Addresses::Listed(builder.build())
+        } else {
+            Addresses::Any
+        };
+        let policy = Policy {
+            addresses,
+            trust: trust(settings, resolved, &mut notes),
+            hosts: hosts(settings, &self.own_names)?,
+            host_check: match &settings.host_whitelist {
+                check if check.enabled => HostCheck::Enforce,
+                check if check.scan => HostCheck::Warn,
+                _ => HostCheck::Off,
+            },
+            sign_in: self.sign_in()?,
+            satisfy: match settings.satisfy {
+                config::Satisfy::All => Satisfy::All,
+                config::Satisfy::Any => Satisfy::Any,
+            },
+            require_https: settings.require_https,
+            public_paths: settings.public_paths.clone(),
+        };
+        let rules = Rules {
+            policy,
+            behind: self.behind.clone(),
+            forward_client_ip: settings.forward_client_ip,
+            identity_header: settings.identity_header.clone(),
+            pass_authorization: settings.pass_authorization,
+            tell_arrivals: settings.listen,
+            config_flag: config_flag(&settings.file),
+            list_name: settings.whitelist.origin.to_string(),
+        };
+        Ok((rules, notes))
+    }
+
+    /// As in SillyTavern, a password is asked for only when other devices can connect.
+    fn sign_in(&self) -> Result<Option<SignIn>, Error> {
+        let settings = &self.settings;
+        if !(settings.basic_auth_mode && settings.listen) {
+            return Ok(None);
+        }
+        let login = if settings.per_user_basic_auth {
+            Login::Accounts(self.accounts.clone())
+        } else {
+            let user = &settings.basic_auth_user;
+            let hash: PasswordHash = user.password.reveal().parse()?;
+            Login::Shared(Shared::new(&user.username, hash)?)
+        };
+        Ok(Some(SignIn {
+            login,
+            proofs: RwLock::new(Proofs::new(&self.proof_key, Proofs::LIFETIME)),
+            throttle: Arc::clone(&self.throttle),
+        }))
+    }
+}
+
+fn behind(settings: &Settings) -> Result<Behind, Error> {
+    let place = match (&settings.upstream, &settings.root) {
+        (Some(config::Upstream::Http { host, port }), _) => UpstreamPlace::Http { host: host.clone(), port: *port },
+        (Some(config::Upstream::Https { host, port }), _) => {
+            UpstreamPlace::Https { host: host.clone(), port: *port }
+        }
+        #[cfg(unix)]
+        (Some(config::Upstream::Unix { path }), _) => UpstreamPlace::Unix(path.clone()),
+        #[cfg(not(unix))]
+        (Some(config::Upstream::Unix { .. }), _) => {
+            return Err(Error::new("this system has no unix sockets").hint("name the app by its port"));
+        }
+        (None, Some(root)) => return Ok(Behind::Folder(Arc::new(Folder::open(root)?))),
+        (None, None) => return Ok(Behind::Nothing),
+    };
+    Ok(Behind::Upstream(Arc::new(Upstream::new(place, settings.limits.connect_timeout)?)))
+}
+
+fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
+    let read = settings.forwarded_headers;
+    let mut proxies = WhitelistBuilder::new();
+    compile(&settings.trusted_proxies, resolved, &mut proxies, notes);
+    Trust {
+        read: Read {
+            x_real_ip: read.x_real_ip,
+            cf_connecting_ip: read.cf_connecting_ip,
+            x_forwarded_for: read.x_forwarded_for,
+        },
+        judged: settings.enable_forwarded_whitelist,
+        proxies: proxies.build(),
+    }
+}
+
+fn hosts(settings: &Settings, own_names: &[String]) -> Result<Hosts, Error> {
+    let listed: Result<Vec<HostPattern>, Error> =
+        settings.host_whitelist.hosts.iter().map(|host| host.parse()).collect();
+    Ok(Hosts::new(&listed?, own_names))
+}
+
+/// Adds a list's entries. One that cannot be read is left out and told about: it never lets in more than was meant.
+fn compile(list: &ListSource, resolved: &Resolved, builder: &mut WhitelistBuilder, notes: &mut Vec<String>) {
+    let file: Arc<str> = match &list.origin {
+        ListOrigin::Setting(Origin::File { path, .. }) | ListOrigin::Text { path, .. } => {
+            path.display().to_string().into()
+        }
+        ListOrigin::Setting(origin) => origin.to_string().into(),
+    };
+    for entry in &list.entries {
+        let place = Place { file: Arc::clone(&file), line: entry.line };
+        match entry.text.parse() {
+            Ok(Entry::Pattern(pattern)) => {
+                notes.extend(pattern.cautions().iter().map(|caution| format!("{place}: {caution}")));
+                builder.pattern(&pattern, &entry.text, place);
+            }
+            Ok(named) => {
+                let id = builder.entry(&entry.text, place);
+                for pattern in resolved.get(&named.to_string()).into_iter().flatten() {
+                    builder.cover(id, pattern);
+                }
+            }
+            Err(error) => notes.push(left_out(&place, &error)),
+        }
+    }
+}
+
+fn left_out(place: &Place, error: &Error) -> String {
+    let hint = error.hints().first().map(|hint| format!("; {hint}")).unwrap_or_default();
+    format!("{place}: entry ignored: {error}{hint}")
+}
+
+/// What a command has to be told to find these settings.
+fn config_flag(file: &Path) -> String {
+    if file == Path::new("config.yaml") || file == Path::new("./config.yaml") {
+        return String::new();
+    }
+    let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
+    let text = file.display().to_string();
+    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-:\\".contains(&byte));
+    if plain { format!(" --config {text}") } else { format!(" --config '{}'", text.replace('\'', "'\\''")) }
+}
+
+/// How many entries of a list name the peer's own addresses, for the sentence at start.
+#[must_use]
+pub fn is_everybody(whitelist: &Whitelist) -> Option<String> {
+    whitelist.covers_everyone().map(|rule| rule.text().to_owned())
+}
+
+/// How often names are looked up again.
+pub const REFRESH: Duration = Duration::from_secs(60);
+
+/// A single address as a pattern.
+pub(super) fn pattern_of(address: IpAddr) -> IpPattern {
+    IpPattern::from(address)
+}
