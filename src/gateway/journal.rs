@@ -1,17 +1,368 @@
-//! (placeholder until the branch lands)
-#![allow(missing_docs)]
+//! What a running server tells: the lines on the console, and `access.log`.
+//!
+//! Every worker tells what it saw and goes on. What was told before is counted instead, a queue takes the rest,
+//! and one thread of its own writes it. Nothing here waits for a disk or a terminal, and when they fail,
+//! serving goes on.
+
+mod repeats;
+mod writer;
+
+use std::collections::HashSet;
+use std::fmt;
+use std::net::IpAddr;
+use std::path::PathBuf;
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
+use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::thread::{self, JoinHandle};
+use std::time::{Duration, Instant};
+
+use jiff::Timestamp;
+
 use crate::error::Error;
-#[derive(Clone, Debug)]
-pub struct Journal;
-#[allow(clippy::unused_self, clippy::must_use_candidate, clippy::missing_errors_doc)]
-impl Journal {
-    pub fn open() -> Result<Self, Error> { Ok(Self) }
-    pub fn arrived(&self, _who: &str, _agent: Option<&[u8]>) {}
-    pub fn refused(&self, _who: &str, _reason: &str, _agent: Option<&[u8]>, _command: Option<&str>) {}
-    pub fn failed_sign_in(&self, _who: &str, _limited: bool, _method: &str, _target: &str) {}
-    pub fn unknown_host(&self, _host: &[u8]) {}
-    pub fn upstream_down(&self, _place: &str, _why: &str) {}
-    pub fn upstream_back(&self, _place: &str) {}
-    pub fn has_upstream_down(&self) -> bool { false }
-    pub fn warn(&self, _text: &str) {}
+use crate::record::{AccessLine, Escaped, escape};
+use repeats::{Repeats, Seen, Turn, WhenFull};
+use writer::{AccessLog, Console, Entry, QUEUE, Saying, Writer};
+
+/// How many clients are known at a time.
+const CLIENTS: usize = 65_536;
+/// How many host names are warned about, as in SillyTavern.
+const HOSTS: usize = 1000;
+/// How long the end waits for a console or a disk that does not take the last lines.
+const PATIENCE: Duration = Duration::from_secs(5);
+
+/// What is written, and where.
+#[derive(Clone, Debug, Default)]
+pub struct JournalOptions {
+    /// The file; `None` for `logging.enableAccessLog: false`, which also ends the lines about new connections.
+    pub access_log: Option<PathBuf>,
+    /// `logging.minLogLevel`: from 2 no information, from 3 no warnings, from 4 nothing on the console.
+    pub min_level: u8,
 }
+
+/// A handle on the journal. Clones are cheap and write to the same one.
+///
+/// Everything that came from outside (`who`, `agent`, `host`, `path`) is given as it was sent and escaped here.
+#[derive(Clone)]
+pub struct Journal {
+    desk: Arc<Desk>,
+}
+
+/// Why somebody who tried to sign in was sent away.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+pub enum SignInFailure {
+    /// The user name or the password is wrong.
+    Wrong,
+    /// The credentials cannot be read.
+    Unreadable,
+    /// After too many wrong ones, none are looked at for now.
+    Limited,
+}
+
+/// How much a line matters, in the numbers of `logging.minLogLevel`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+enum Level {
+    Info,
+    Warning,
+    Error,
+    /// More than any line does.
+    Silence,
+}
+
+/// What the handles share.
+struct Desk {
+    min_level: Level,
+    has_access_log: bool,
+    /// The clock of the windows begins here.
+    opened: Instant,
+    /// Gone once the journal is closed.
+    queue: RwLock<Option<SyncSender<Entry>>>,
+    dropped: Arc<AtomicU64>,
+    clients: Mutex<Seen>,
+    refusals: Mutex<Repeats>,
+    failures: Mutex<Repeats>,
+    hosts: Mutex<Hosts>,
+    /// Which upstreams do not answer.
+    outages: Mutex<HashSet<String>>,
+    /// `outages` holds something. Every answered request asks.
+    has_outage: AtomicBool,
+    thread: Mutex<Option<WriterThread>>,
+}
+
+struct Hosts {
+    seen: Seen,
+    hint: Hint,
+}
+
+enum Hint {
+    Due,
+    Given,
+}
+
+struct WriterThread {
+    handle: JoinHandle<()>,
+    /// Its other end goes when the thread ends.
+    end: Receiver<()>,
+}
+
+impl Journal {
+    /// Opens the access log, mode 0600 where it is new, and starts the thread that writes.
+    ///
+    /// # Errors
+    /// When the access log cannot be opened for writing, or no thread can be started.
+    pub fn open(options: JournalOptions) -> Result<Self, Error> {
+        Self::open_on(Box::new(Saying::print), options)
+    }
+
+    /// A client was let in: `New connection from <who>; User Agent: <agent>` and a line of the access log, at
+    /// the first sight of `who` since the start, whatever its agent. 65,536 are known; then it starts anew.
+    pub fn arrived(&self, who: &str, agent: Option<&[u8]>) {
+        if !self.desk.has_access_log || !lock(&self.desk.clients).is_new(who) {
+            return;
+        }
+        self.info(|| format!("New connection from {}; User Agent: {}", escape(who.as_bytes()), shown(agent)));
+        self.put(Entry::Access(AccessLine::new(Timestamp::now(), who, agent)));
+    }
+
+    /// A client was refused: `Forbidden: Connection attempt from <who>. <reason>; User Agent: <agent>` and below it
+    /// the `command` that would let it in.
+    ///
+    /// Once in 60 seconds for the same `address` and `reason`; how often it came again is told the next time.
+    /// `address` is the one that was proven, so that nobody gets more lines by claiming to be others, and for the same
+    /// reason `reason` must not hold what the client wrote. At most 1,024 different ones are told in 60 seconds.
+    pub fn refused(
+        &self,
+        address: IpAddr,
+        who: &str,
+        reason: &str,
+        agent: Option<&[u8]>,
+        command: Option<&str>,
+    ) {
+        self.in_turn(&self.desk.refusals, (address, reason), "Forbidden: Connection attempts", |more| {
+            let who = escape(who.as_bytes());
+            let command = fmt::from_fn(|f| match command {
+                Some(command) => write!(f, "\n  To let it in: {command}"),
+                None => Ok(()),
+            });
+            let agent = shown(agent);
+            format!("Forbidden: Connection attempt from {who}. {reason}; User Agent: {agent}{more}{command}")
+        });
+    }
+
+    /// Somebody failed to sign in: `Basic auth failed: <why> from <who> <method> <path>`, as often as
+    /// [`refused`](Self::refused) tells of a refusal. Give `path` without the query, which may hold secrets.
+    pub fn failed_sign_in(
+        &self,
+        address: IpAddr,
+        who: &str,
+        failure: SignInFailure,
+        method: &str,
+        path: &[u8],
+    ) {
+        let why = match failure {
+            SignInFailure::Wrong => "Wrong user name or password",
+            SignInFailure::Unreadable => "Unreadable credentials",
+            // SillyTavern's words.
+            SignInFailure::Limited => "Rate limited",
+        };
+        self.in_turn(&self.desk.failures, (address, failure), "Basic auth failed: Attempts", |more| {
+            let (who, method, path) = (escape(who.as_bytes()), escape(method.as_bytes()), escape(path));
+            format!("Basic auth failed: {why} from {who} {method} {path}{more}")
+        });
+    }
+
+    /// Somebody asked for a host that nobody named: `Request from untrusted host: <host>`, once for each text, for at
+    /// most 1,000 of them; below the first, what can be done about it.
+    pub fn unknown_host(&self, host: &[u8]) {
+        let hint = {
+            let mut hosts = lock(&self.desk.hosts);
+            if !hosts.seen.is_new(host) {
+                return;
+            }
+            std::mem::replace(&mut hosts.hint, Hint::Given)
+        };
+        self.say(Level::Warning, || {
+            let hint = match hint {
+                Hint::Due => HOST_HINT,
+                Hint::Given => "",
+            };
+            Saying::Notice(format!("Request from untrusted host: {}{hint}", escape(host)))
+        });
+    }
+
+    /// The app at `place` does not answer, because of `why`; told once until it is [back](Self::upstream_back).
+    pub fn upstream_down(&self, place: &str, why: &dyn fmt::Display) {
+        let is_new = {
+            let mut outages = lock(&self.desk.outages);
+            self.desk.has_outage.store(true, Ordering::Relaxed);
+            !outages.contains(place) && outages.insert(place.to_owned())
+        };
+        if is_new {
+            self.say(Level::Warning, || Saying::Notice(format!("The app at {place} does not answer: {why}")));
+        }
+    }
+
+    /// The app at `place` answered; told if it was down before. Costs next to nothing while nothing is down.
+    pub fn upstream_back(&self, place: &str) {
+        if !self.desk.has_outage.load(Ordering::Relaxed) {
+            return;
+        }
+        let was_down = {
+            let mut outages = lock(&self.desk.outages);
+            let was_down = outages.remove(place);
+            self.desk.has_outage.store(!outages.is_empty(), Ordering::Relaxed);
+            was_down
+        };
+        if was_down {
+            self.say(Level::Warning, || Saying::Notice(format!("The app at {place} answers again")));
+        }
+    }
+
+    /// Says `text` on stdout.
+    pub fn note(&self, text: impl Into<String>) {
+        self.info(|| text.into());
+    }
+
+    /// Says `warning: ` with `text` on stderr.
+    pub fn warn(&self, text: impl Into<String>) {
+        self.say(Level::Warning, || Saying::Warning(text.into()));
+    }
+
+    /// Says `error` with its causes and hints on stderr.
+    pub fn error(&self, error: Error) {
+        self.say(Level::Error, || Saying::Error(error));
+    }
+
+    /// Writes everything that was told so far and ends the thread; what is told later is ignored. Blocks, up to 5
+    /// seconds for a console or a disk that takes nothing, and then gives up.
+    pub fn close(&self) {
+        drop(self.desk.queue.write().unwrap_or_else(PoisonError::into_inner).take());
+        let Some(WriterThread { handle, end }) = lock(&self.desk.thread).take() else { return };
+        match end.recv_timeout(PATIENCE) {
+            // A writer that panicked has nothing to add.
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => drop(handle.join()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
+
+    fn open_on(console: Console, options: JournalOptions) -> Result<Self, Error> {
+        let (queue, entries) = sync_channel(QUEUE);
+        let (running, end) = channel();
+        let journal = Self::unwritten(queue, &options);
+        let writer = Writer {
+            console,
+            min_level: journal.desk.min_level,
+            access_log: options.access_log.map(AccessLog::open).transpose()?,
+            dropped: Arc::clone(&journal.desk.dropped),
+        };
+        let work = move || {
+            let _running: Sender<()> = running;
+            writer.run(&entries);
+        };
+        let handle = thread::Builder::new()
+            .name("journal".to_owned())
+            .spawn(work)
+            .map_err(|error| Error::new("cannot start the thread of the journal").caused_by(error))?;
+        *lock(&journal.desk.thread) = Some(WriterThread { handle, end });
+        Ok(journal)
+    }
+
+    /// A journal that nobody writes yet.
+    fn unwritten(queue: SyncSender<Entry>, options: &JournalOptions) -> Self {
+        let desk = Desk {
+            min_level: Level::at_least(options.min_level),
+            has_access_log: options.access_log.is_some(),
+            opened: Instant::now(),
+            queue: RwLock::new(Some(queue)),
+            dropped: Arc::default(),
+            clients: Mutex::new(Seen::new(CLIENTS, WhenFull::StartAnew)),
+            refusals: Mutex::default(),
+            failures: Mutex::default(),
+            hosts: Mutex::new(Hosts { seen: Seen::new(HOSTS, WhenFull::Stop), hint: Hint::Due }),
+            outages: Mutex::default(),
+            has_outage: AtomicBool::new(false),
+            thread: Mutex::new(None),
+        };
+        Self { desk: Arc::new(desk) }
+    }
+
+    /// Says the line for `key` if it is its turn. `text` takes what is to be said of those that were held back;
+    /// `subject` begins the line about others that were.
+    fn in_turn(
+        &self,
+        repeats: &Mutex<Repeats>,
+        key: impl std::hash::Hash,
+        subject: &str,
+        text: impl FnOnce(&str) -> String,
+    ) {
+        let turn = lock(repeats).turn(key, self.desk.opened.elapsed());
+        self.tell(turn, subject, text);
+    }
+
+    fn tell(&self, turn: Turn, subject: &str, text: impl FnOnce(&str) -> String) {
+        let Turn::Tell { repeats, others } = turn else { return };
+        self.say(Level::Warning, || {
+            let mut line = text(&repeats.map(|tally| format!(" ({tally})")).unwrap_or_default());
+            if let Some(others) = others {
+                line = format!("{subject} from others, too many to tell one by one: {others}\n{line}");
+            }
+            Saying::Notice(line)
+        });
+    }
+
+    fn info(&self, text: impl FnOnce() -> String) {
+        self.say(Level::Info, || Saying::Info(text()));
+    }
+
+    fn say(&self, level: Level, saying: impl FnOnce() -> Saying) {
+        if level >= self.desk.min_level {
+            self.put(Entry::Say(saying()));
+        }
+    }
+
+    /// Puts `entry` into the queue if there is room, and counts it otherwise.
+    fn put(&self, entry: Entry) {
+        let queue = self.desk.queue.read().unwrap_or_else(PoisonError::into_inner);
+        match queue.as_ref().map(|queue| queue.try_send(entry)) {
+            Some(Err(TrySendError::Full(_))) => {
+                self.desk.dropped.fetch_add(1, Ordering::Relaxed);
+            }
+            // After the end there is nobody to tell.
+            None | Some(Ok(()) | Err(TrySendError::Disconnected(_))) => {}
+        }
+    }
+}
+
+impl fmt::Debug for Journal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.debug_struct("Journal").field("min_level", &self.desk.min_level).finish_non_exhaustive()
+    }
+}
+
+impl Level {
+    /// The least level that is said with `logging.minLogLevel` at `number`.
+    const fn at_least(number: u8) -> Self {
+        match number {
+            0 | 1 => Self::Info,
+            2 => Self::Warning,
+            3 => Self::Error,
+            _ => Self::Silence,
+        }
+    }
+}
+
+const HOST_HINT: &str = "\n  If it is a name of yours, add it to hostWhitelist.hosts. \
+    hostWhitelist.enabled: true refuses all others; hostWhitelist.scan: false ends these lines.";
+
+/// A missing `User-Agent` is told as SillyTavern does.
+fn shown(agent: Option<&[u8]>) -> Escaped<'_> {
+    escape(agent.unwrap_or(b"undefined"))
+}
+
+/// What a panic left behind is still a count or a set.
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+#[cfg(test)]
+mod tests;
