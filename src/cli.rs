@@ -77,7 +77,8 @@ fn serve_command() -> Command {
              over the settings file. A switch is written --listen, --listen false, --listen=false or --no-listen. \
              SillyTavern's spellings (--listenAddressIPv4, --certPath) are understood too.",
         )
-        .max_term_width(110)
+        // The same page on every terminal, and in the tests.
+        .term_width(100)
         .disable_help_flag(true);
     let command = HEADINGS.iter().fold(command, |command, title| {
         let keys = KEYS.iter().filter(|key| key.flag.is_some() && heading(key) == *title);

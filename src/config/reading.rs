@@ -224,7 +224,12 @@ fn secrets(items: &[Item], prefix: &str, within: bool) -> Vec<Range<usize>> {
         let path = path.strip_prefix("innkeeper.").unwrap_or(&path);
         let name = item.name.to_lowercase();
         let suspicious = within || path == "basicAuthUser" || WORDS.iter().any(|word| name.contains(word));
-        let secret = Key::find(path).map_or(suspicious, |key| key.kind == Kind::Secret);
+        let secret = Key::find(path).map_or(suspicious, |key| match key.kind {
+            Kind::Secret => true,
+            // `user:password@host`, which is refused.
+            Kind::Upstream => item.value.text().is_some_and(|text| text.contains('@')),
+            _ => false,
+        });
         hidden.extend(secrets_within(&item.value, path, secret));
     }
     hidden

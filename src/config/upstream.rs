@@ -137,8 +137,9 @@ fn plain(character: char) -> bool {
 
 /// The text as it may be shown: without a password in front of `@`.
 fn shown(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+    let scheme = text.find("://").map_or(0, |colon| colon + 3);
+    match text.rfind('@') {
+        Some(at) if at >= scheme => format!("{}…{}", &text[..scheme], &text[at..]),
         _ => text.to_owned(),
     }
 }

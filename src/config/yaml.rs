@@ -205,7 +205,7 @@ fn message(error: &Error) -> String {
     let text = error.to_string();
     let text = text.lines().next().unwrap_or_default();
     let cut = text.rfind(" at line ").unwrap_or(text.len());
-    text[..cut].trim_end_matches([',', '.', ' ']).to_owned()
+    text[..cut].trim_end_matches([',', '.', ' ']).replace('\'', "`")
 }
 
 fn lone_carriage_return(text: &str) -> Option<usize> {
