@@ -102,6 +102,8 @@ fn unix(text: &str, rest: &str) -> Result<Upstream, Error> {
     Ok(Upstream::Unix { path: PathBuf::from(path) })
 }
 
+/// An authority (RFC 3986, section 3.2) without a user: strict, since whatever is guessed here is where requests with
+/// passwords go.
 fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -131,6 +133,7 @@ fn name(host: &str) -> Option<String> {
     good.then(|| host.to_ascii_lowercase())
 }
 
+/// Whether a character can stand in `host:port`, so that a hint may repeat it.
 fn plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | ':' | '[' | ']' | '_')
 }

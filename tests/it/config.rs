@@ -64,8 +64,8 @@ fn complaints_above(variables: &[(&str, &str)], flags: &[&str]) -> String {
 
 /// An error as a terminal shows it.
 fn shown(error: &Error) -> String {
-    let hints: String = error.hints().iter().map(|hint| format!("hint: {hint}\n")).collect();
-    format!("error: {error}\n{hints}")
+    let first = format!("error: {error}\n");
+    error.hints().iter().fold(first, |text, hint| text + "hint: " + hint + "\n")
 }
 
 #[test]
@@ -137,6 +137,10 @@ fn syntax_of_yaml() {
         "x: *y\n",
         "a: 1\rb: 2\n",
         "a: \"b\n",
+        "whitelist:\n  - *\n",
+        "whitelist: [::1, a: b: c]\n",
+        "a: b: c\n",
+        "a: %b\n",
         "basicAuthUser:\n  password: @abc\n",
     ];
     golden("syntax.yaml.txt", &broken("config.yaml", &texts));
@@ -288,9 +292,9 @@ innkeeper:
     assert_eq!(read.rate_limiting.basic_auth_max_attempts, 0);
     assert_eq!(read.browser_launch.port, Some(8001));
     assert_eq!(read.satisfy, Satisfy::Any);
-    assert_eq!(read.session.lifetime, Duration::from_secs(5400));
+    assert_eq!(read.session.lifetime, Duration::from_mins(90));
     assert_eq!(read.limits.connect_timeout, Duration::from_millis(250));
-    assert_eq!(read.limits.header_timeout, Some(Duration::from_secs(120)));
+    assert_eq!(read.limits.header_timeout, Some(Duration::from_mins(2)));
     assert_eq!((read.limits.head_size, read.limits.max_connections), (8192, Some(10)));
     assert_eq!(
         (read.guests[0].address.as_str(), read.guests[0].until.as_str()),
