@@ -1,5 +1,6 @@
 //! Every subcommand, flag and help text; no behaviour. The flags of `serve` come from the table of settings.
 
+use std::ffi::OsString;
 use std::path::PathBuf;
 
 use clap::builder::StyledStr;
@@ -35,8 +36,10 @@ pub struct Serve {
 pub fn parse<Arguments>(arguments: Arguments) -> Invocation
 where
     Arguments: IntoIterator,
-    Arguments::Item: Into<std::ffi::OsString> + Clone,
+    Arguments::Item: Into<OsString>,
 {
+    let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
+    let page = if arguments.get(1).is_some_and(|word| word == "serve") { "serve --help" } else { "--help" };
     match command().try_get_matches_from(arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve(matches)),
@@ -47,7 +50,7 @@ where
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Invocation::Answer(error.render().to_string())
             }
-            _ => Invocation::Misuse(misuse(&error.render())),
+            _ => Invocation::Misuse(misuse(&error.render(), page)),
         },
     }
 }
@@ -69,6 +72,7 @@ const HEADINGS: &[&str] =
     &["What to serve", "Who may come in", "Where to listen", "HTTPS", FILE_HEADING, "More of SillyTavern's"];
 const FILE_HEADING: &str = "Settings file";
 
+/// `serve`, with a flag for each setting that has one.
 fn serve_command() -> Command {
     let command = Command::new("serve")
         .about("Stand in front of the app and let in whom the settings allow")
@@ -77,7 +81,8 @@ fn serve_command() -> Command {
              over the settings file. A switch is written --listen, --listen false, --listen=false or --no-listen. \
              SillyTavern's spellings (--listenAddressIPv4, --certPath) are understood too.",
         )
-        .max_term_width(110)
+        // The same page on every terminal, and in the tests.
+        .term_width(100)
         .disable_help_flag(true);
     let command = HEADINGS.iter().fold(command, |command, title| {
         let keys = KEYS.iter().filter(|key| key.flag.is_some() && heading(key) == *title);
@@ -91,6 +96,7 @@ fn serve_command() -> Command {
     FOREIGN_FLAGS.iter().fold(command, |command, flag| command.arg(foreign(flag)))
 }
 
+/// The flags that decide which file is read, and `--help`.
 fn file_arguments() -> [Arg; 3] {
     [
         Arg::new("config")
@@ -118,6 +124,7 @@ fn heading(key: &Key) -> &'static str {
     }
 }
 
+/// The flag of one setting. Its text is not judged here but by the settings, with the same words as in the file.
 fn argument(key: &'static Key) -> Arg {
     let default = if key.default.is_empty() { String::new() } else { format!(" [default: {}]", key.default) };
     let flag = key.flag.unwrap_or(key.path);
@@ -134,7 +141,6 @@ fn argument(key: &'static Key) -> Arg {
             .default_missing_value("true")
             .value_name(if key.kind == Kind::Family { "true|false|auto" } else { "true|false" });
     }
-    // The text is the settings' business, as in the file.
     argument.action(ArgAction::Set).value_name(value_name(key.kind))
 }
 
@@ -176,6 +182,7 @@ fn is_switch(key: &Key) -> bool {
     matches!(key.kind, Kind::Switch | Kind::Family)
 }
 
+/// What was given, in the order of the table.
 fn serve(matches: &ArgMatches) -> Serve {
     let mut values = Vec::new();
     for key in KEYS.iter().filter(|key| key.flag.is_some()) {
@@ -209,13 +216,11 @@ fn last_switch(matches: &ArgMatches, key: &Key) -> Option<String> {
 }
 
 /// clap's words in the shape of every other error of this program.
-fn misuse(rendered: &StyledStr) -> Error {
+fn misuse(rendered: &StyledStr, page: &str) -> Error {
     let text = rendered.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
     let message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
     let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
-    let page =
-        if text.contains("Usage: innkeeper serve") { "innkeeper serve --help" } else { "innkeeper --help" };
-    tips.fold(Error::new(message), Error::hint).hint(format!("see `{page}`"))
+    tips.fold(Error::new(message), Error::hint).hint(format!("see `innkeeper {page}`"))
 }

@@ -6,8 +6,10 @@ use super::layer::Layer;
 use super::problem::{Origin, Problem, Problems, Source};
 use super::value::{Family, Value};
 
-/// What holds between settings.
+/// Adds a problem for each combination that cannot be meant. A combination with a value that was refused is passed
+/// over: the default in its place would accuse the wrong line.
 pub(super) fn settings(layer: &mut Layer, source: &Source, problems: &mut Problems) {
+    // SillyTavern would go on with a login that nobody thinks of.
     if !layer.refused(&["perUserBasicAuth", "enableUserAccounts"])
         && is(layer, "perUserBasicAuth", &Value::Switch(true))
         && is(layer, "enableUserAccounts", &Value::Switch(false))
@@ -73,6 +75,7 @@ fn one_app(layer: &mut Layer, source: &Source, problems: &mut Problems) {
     }
 }
 
+/// Whether `path` is set to `value`.
 fn is(layer: &Layer, path: &str, value: &Value) -> bool {
     layer.setting(path).is_some_and(|setting| setting.value == *value)
 }

@@ -6,7 +6,7 @@ use std::path::{Component, Path, PathBuf};
 
 use super::layer::{Flags, Syntax};
 use super::problem::{Problem, Source};
-use super::tree::Span;
+use super::tree::Lines;
 use super::variables::Variables;
 use crate::error::Error;
 
@@ -148,7 +148,7 @@ pub(super) fn read_text(path: &Path) -> Result<String, Problem> {
 /// A file that is not UTF-8, at the first byte that does not fit.
 pub(super) fn not_utf8(path: &Path, bytes: &[u8], valid: usize) -> Problem {
     let text = String::from_utf8_lossy(&bytes[..valid]);
-    let span = Span::of(&text, valid, valid);
+    let span = Lines::of(&text).span(valid, valid);
     let source = Source::new(path, text);
     source.unshown(span, "this is not text in UTF-8").hint("save the file as UTF-8")
 }

@@ -4,6 +4,7 @@ use std::fmt;
 use std::ops::Range;
 use std::path::PathBuf;
 
+use super::layer::Syntax;
 use super::tree::Span;
 use crate::error::Error;
 
@@ -199,10 +200,13 @@ impl Source {
     #[must_use]
     pub fn unreadable(&self, span: Span, words: &str) -> Problem {
         if may_be_secret(&self.text, span.line) {
-            return Problem::new(
-                self.located(span, &"this line cannot be read (not shown, it may hold a password)"),
-            )
-            .hint("put a password in single quotes and write a single quote in it twice: 'it''s'");
+            let hint = match Syntax::of(&self.path) {
+                Syntax::Yaml => "put a password in single quotes, and a single quote in it twice: 'it''s'",
+                Syntax::Toml => "put a password in single quotes, or in three on each side: '''it's'''",
+            };
+            return self
+                .unshown(span, "this line cannot be read (not shown, it may hold a password)")
+                .hint(hint);
         }
         self.problem(span, words)
     }
@@ -274,7 +278,6 @@ fn visible(character: char, at: usize, hidden: &[Range<usize>]) -> Option<char> 
     match hidden.iter().find(|range| range.contains(&at)) {
         Some(range) if range.start == at => Some('…'),
         Some(_) => None,
-        None if character == '\r' => None,
         None if character.is_control() => Some(' '),
         None => Some(character),
     }

@@ -33,7 +33,7 @@ enum Scope {
     Own,
 }
 
-/// One walk over a file.
+/// One walk over a file. Problems are kept with their offset, since names are judged in another order than repeats.
 struct Reading<'a> {
     source: &'a Source,
     syntax: Syntax,
@@ -43,6 +43,7 @@ struct Reading<'a> {
 }
 
 impl Reading<'_> {
+    /// Sorts each name into: a setting, a section of settings, something else.
     fn section(&mut self, items: &[Item], prefix: &str, scope: Scope) {
         for item in items {
             let path = join(prefix, &item.name);
@@ -83,6 +84,7 @@ impl Reading<'_> {
         }
     }
 
+    /// A setting: kept with its origin, or told as a problem.
     fn value(&mut self, key: &'static Key, item: &Item, scope: Scope) {
         match value::read(key, &item.value) {
             Ok(value) => {
@@ -103,6 +105,8 @@ impl Reading<'_> {
         }
     }
 
+    /// A value that was refused, told with the line and, where SillyTavern would read the same line, with what it
+    /// makes of it.
     fn fault(&mut self, key: &Key, item: &Item, scope: Scope, fault: &Fault) {
         let subject = format!("`{}`", full(key.path, scope));
         let elsewhere = fault
@@ -135,6 +139,8 @@ impl Reading<'_> {
         self.found.push((item.span.start, self.source.problem(item.span, message).hint(hint)));
     }
 
+    /// A name that is no setting. At the top level most are SillyTavern's and none of our business; one that looks
+    /// like a slip for a setting of ours is not left alone, because what it was to switch on or off would not be.
     fn unknown(&mut self, item: &Item, prefix: &str, scope: Scope) {
         let path = join(prefix, &item.name);
         let mut siblings: Vec<String> = names(&join(prefix, ""), scope).map(str::to_owned).collect();
@@ -209,6 +215,7 @@ fn names(prefix: &str, scope: Scope) -> impl Iterator<Item = &'static str> + use
         .map(first)
 }
 
+/// Whether the value stands in the line of its name, so that a caret under it says enough.
 fn written_beside(item: &Item) -> bool {
     let span = item.value.span;
     let scalar = item.value.text().is_some() || matches!(item.value.content, Content::Null);
@@ -224,12 +231,18 @@ fn secrets(items: &[Item], prefix: &str, within: bool) -> Vec<Range<usize>> {
         let path = path.strip_prefix("innkeeper.").unwrap_or(&path);
         let name = item.name.to_lowercase();
         let suspicious = within || path == "basicAuthUser" || WORDS.iter().any(|word| name.contains(word));
-        let secret = Key::find(path).map_or(suspicious, |key| key.kind == Kind::Secret);
+        let secret = Key::find(path).map_or(suspicious, |key| match key.kind {
+            Kind::Secret => true,
+            // `user:password@host`, which is refused.
+            Kind::Upstream => item.value.text().is_some_and(|text| text.contains('@')),
+            _ => false,
+        });
         hidden.extend(secrets_within(&item.value, path, secret));
     }
     hidden
 }
 
+/// The same for one value, whatever it is: a list in place of a password may hold the password.
 fn secrets_within(node: &Node, path: &str, secret: bool) -> Vec<Range<usize>> {
     match &node.content {
         Content::Section(items) => secrets(items, path, secret),
@@ -241,10 +254,12 @@ fn secrets_within(node: &Node, path: &str, secret: bool) -> Vec<Range<usize>> {
     }
 }
 
+/// `prefix.name`; only the name at the top.
 fn join(prefix: &str, name: &str) -> String {
     if prefix.is_empty() { name.to_owned() } else { format!("{prefix}.{name}") }
 }
 
+/// The first part of a path.
 fn first(path: &'static str) -> &'static str {
     path.split('.').next().unwrap_or(path)
 }

@@ -86,6 +86,7 @@ pub fn start_gate(
     Ok(warnings)
 }
 
+/// Every rule that is broken. An empty whitelist counts as protection, as in SillyTavern: nobody comes in.
 fn refusals(settings: &Settings, accounts: &[Account]) -> Vec<Refusal> {
     if !settings.listen {
         return Vec::new();
@@ -120,6 +121,7 @@ fn beyond_loopback(settings: &Settings) -> bool {
     settings.listen && (ipv4 || ipv6)
 }
 
+/// An empty name and password can be used to sign in to SillyTavern.
 fn empty_login(settings: &Settings) -> bool {
     let user = &settings.basic_auth_user;
     !settings.per_user_basic_auth && (user.username.is_empty() || user.password.is_empty())

@@ -97,6 +97,7 @@ struct Taken<'a> {
 }
 
 impl Taken<'_> {
+    /// What `path` is set to.
     fn value(&self, path: &str) -> &Value {
         self.layer.setting(path).map_or(&Value::Unset, |setting| &setting.value)
     }
@@ -138,6 +139,7 @@ impl Taken<'_> {
         if let Value::Secret(secret) = self.value(path) { secret.clone() } else { Secret::default() }
     }
 
+    /// A path, joined to the folder of the settings file unless the command line gave it.
     fn path(&self, path: &str) -> Option<PathBuf> {
         let Value::Path(written) = self.value(path) else { return None };
         match self.layer.setting(path).map(|setting| &setting.origin) {
@@ -182,6 +184,7 @@ impl Taken<'_> {
     }
 
     fn browser_launch(&self) -> BrowserLaunch {
+        // -1 is no port of its own.
         let port: i64 = self.integer("browserLaunch.port");
         BrowserLaunch {
             enabled: self.switch("browserLaunch.enabled"),

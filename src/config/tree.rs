@@ -15,16 +15,26 @@ pub struct Span {
     pub end: usize,
 }
 
-impl Span {
-    /// The place of `start..end` in `text`; offsets past the end count as the end.
-    #[must_use]
-    pub fn of(text: &str, start: usize, end: usize) -> Self {
-        let start = floor(text, start);
-        let end = floor(text, end).max(start);
-        let head = &text[..start];
-        let line_start = head.rfind('\n').map_or(0, |newline| newline + 1);
-        let column = head[line_start..].chars().count() + 1;
-        Self { line: head.matches('\n').count() + 1, column, start, end }
+/// Where the lines of a text begin, so that many places in it are found quickly.
+pub(super) struct Lines<'a> {
+    text: &'a str,
+    starts: Vec<usize>,
+}
+
+impl<'a> Lines<'a> {
+    /// Finds the lines of `text`.
+    pub fn of(text: &'a str) -> Self {
+        let after_newline = text.match_indices('\n').map(|(at, _)| at + 1);
+        Self { text, starts: std::iter::once(0).chain(after_newline).collect() }
+    }
+
+    /// The place of the bytes `start..end`; offsets past the end count as the end.
+    pub fn span(&self, start: usize, end: usize) -> Span {
+        let start = floor(self.text, start);
+        let end = floor(self.text, end).max(start);
+        let line = self.starts.partition_point(|line_start| *line_start <= start);
+        let column = self.text[self.starts[line - 1]..start].chars().count() + 1;
+        Span { line, column, start, end }
     }
 }
 

@@ -102,6 +102,8 @@ fn unix(text: &str, rest: &str) -> Result<Upstream, Error> {
     Ok(Upstream::Unix { path: PathBuf::from(path) })
 }
 
+/// An authority (RFC 3986, section 3.2) without a user: strict, since whatever is guessed here is where requests with
+/// passwords go.
 fn host_and_port(authority: &str, default: u16) -> Option<(String, u16)> {
     let (host, port) = match authority.strip_prefix('[') {
         Some(rest) => {
@@ -131,14 +133,16 @@ fn name(host: &str) -> Option<String> {
     good.then(|| host.to_ascii_lowercase())
 }
 
+/// Whether a character can stand in `host:port`, so that a hint may repeat it.
 fn plain(character: char) -> bool {
     character.is_ascii_alphanumeric() || matches!(character, '.' | '-' | ':' | '[' | ']' | '_')
 }
 
 /// The text as it may be shown: without a password in front of `@`.
 fn shown(text: &str) -> String {
-    match (text.find("://"), text.rfind('@')) {
-        (Some(scheme), Some(at)) if at > scheme => format!("{}…{}", &text[..scheme + 3], &text[at..]),
+    let scheme = text.find("://").map_or(0, |colon| colon + 3);
+    match text.rfind('@') {
+        Some(at) if at >= scheme => format!("{}…{}", &text[..scheme], &text[at..]),
         _ => text.to_owned(),
     }
 }

@@ -82,6 +82,7 @@ pub fn read(key: &Key, node: &Node) -> Result<Value, Vec<Fault>> {
     }
 }
 
+/// The kinds that are no lists.
 fn single(kind: Kind, node: &Node) -> Result<Value, Box<Fault>> {
     match kind {
         Kind::Switch => switch(node).map(Value::Switch),
@@ -115,6 +116,7 @@ fn single(kind: Kind, node: &Node) -> Result<Value, Box<Fault>> {
     }
 }
 
+/// `true` and `false`, in quotes too, in any case and with blanks around, as SillyTavern takes them; no other word.
 fn switch(node: &Node) -> Result<bool, Box<Fault>> {
     match &node.content {
         Content::Switch(value, _) => return Ok(*value),
@@ -133,6 +135,7 @@ fn switch(node: &Node) -> Result<bool, Box<Fault>> {
     Err(write.iter().fold(fault, |fault, value| fault.write(*value)))
 }
 
+/// A switch, or `auto` in lower case.
 fn family(node: &Node) -> Result<Family, Box<Fault>> {
     if node.text() == Some("auto") {
         return Ok(Family::Auto);
@@ -147,6 +150,7 @@ fn family(node: &Node) -> Result<Family, Box<Fault>> {
     })
 }
 
+/// A whole number within bounds, also in quotes. `8000abc` and `8080.9`, which JavaScript takes, are no ports.
 fn integer(node: &Node, least: i64, most: i64, takes: &str) -> Result<i64, Box<Fault>> {
     let value = match &node.content {
         Content::Number(value, _) => Some(*value),
@@ -163,6 +167,7 @@ fn integer(node: &Node, least: i64, most: i64, takes: &str) -> Result<i64, Box<F
     whole.ok_or_else(|| numeric_fault(node, &format!("takes {takes}")))
 }
 
+/// A finite number, also in quotes.
 fn number(node: &Node) -> Result<f64, Box<Fault>> {
     let value = match &node.content {
         Content::Number(value, _) => Some(*value),
@@ -188,10 +193,12 @@ fn numeric_fault(node: &Node, takes: &str) -> Box<Fault> {
     fault.elsewhere(elsewhere)
 }
 
+/// Any scalar as it was written, so that a user named `0123` keeps the zero.
 fn text(node: &Node, what: &str) -> Result<String, Box<Fault>> {
     node.text().map(str::to_owned).ok_or_else(|| Fault::new(node, &format!("takes {what}")))
 }
 
+/// The same, but not empty.
 fn filled(node: &Node, what: &str) -> Result<String, Box<Fault>> {
     text(node, what).and_then(|text| {
         if text.is_empty() { Err(Fault::new(node, &format!("takes {what}"))) } else { Ok(text) }
@@ -220,6 +227,7 @@ fn ipv6(node: &Node) -> Result<Ipv6Addr, Box<Fault>> {
         .map_err(|_| Fault::new(node, "takes an IPv6 address").write("\"[::]\""))
 }
 
+/// Seconds, or a number with a unit.
 fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
     const UNITS: &[(&str, f64)] =
         &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86400.0), ("", 1.0)];
@@ -231,6 +239,7 @@ fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
         .ok_or_else(|| Fault::new(node, "takes a time such as `5s`, `10m` or `30d`"))
 }
 
+/// Bytes, or a number with a unit; `k` is 1000 and `Ki` is 1024.
 fn size(node: &Node) -> Result<u64, Box<Fault>> {
     const UNITS: &[(&str, f64)] = &[
         ("kib", 1024.0),
@@ -277,6 +286,7 @@ const HOSTS: List = List { many: "host names", one: "a host name", example: "exa
 const PATHS: List =
     List { many: "paths that begin with `/`", one: "a path that begins with `/`", example: "/manifest.json" };
 
+/// A list of texts. A number is the text it was written as; null and booleans are slips.
 fn list(node: &Node, what: &List, good: impl Fn(&str) -> bool) -> Result<Vec<(String, usize)>, Vec<Fault>> {
     let Content::List(nodes) = &node.content else {
         let example = match &node.content {
@@ -324,6 +334,7 @@ fn elements<T>(nodes: &[Node], read: impl Fn(&Node) -> Option<T>, takes: &str) -
     if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
+/// A URL, whose own hint is the best there is.
 fn upstream(node: &Node) -> Result<Value, Box<Fault>> {
     match text(node, "the URL of an app")?.as_str() {
         "" => Ok(Value::Unset),

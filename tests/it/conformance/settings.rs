@@ -9,8 +9,8 @@ use std::path::Path;
 use innkeeper::cli::{self, Invocation};
 use innkeeper::config::schema::{Key, Kind, Owner};
 use innkeeper::config::{
-    Content, DEFAULT_YAML, Family, Item, Layer, Node, Problems, Settings, Source, Syntax, Value, Variables,
-    leading_number, read_value, truth,
+    Account, Content, DEFAULT_YAML, Family, Item, Layer, Node, Problems, Settings, Source, Syntax, Value,
+    Variables, leading_number, read_value, start_gate, truth,
 };
 use serde_json::{Value as Json, json};
 
@@ -553,4 +553,63 @@ fn names_of_variables() {
         }
     }
     assert_eq!(known, 6);
+}
+
+/// Starts that SillyTavern refuses are refused here, by the settings or by the gate, but for these.
+const STARTS: &[Rule] = &[
+    Rule {
+        reason: "perUserBasicAuth without accounts is refused",
+        cases: &[("per-user-no-accounts", "refused")],
+    },
+    Rule { reason: "text where a boolean is wanted is refused", cases: &[("override-text", "refused")] },
+];
+
+#[test]
+fn starts() {
+    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance");
+    let data: Json = serde_json::from_str(&fs::read_to_string(path.join("startup.json")).unwrap()).unwrap();
+    let stored: Json =
+        serde_json::from_str(&fs::read_to_string(path.join("accounts/accounts.json")).unwrap()).unwrap();
+    let mut found = Vec::new();
+    for case in data["cases"].as_array().unwrap() {
+        let id = case["id"].as_str().unwrap();
+        // What becomes of files and sockets is not the settings' business.
+        if id.starts_with("tls-") || id == "port-taken" {
+            continue;
+        }
+        let flags: Vec<&str> =
+            case["args"].as_array().unwrap().iter().map(|flag| flag.as_str().unwrap()).collect();
+        // JSON is YAML.
+        let file = case["config"].to_string();
+        let outcome = match run(Some(&file), &case["env"], &flags) {
+            Err(_) => "refused",
+            Ok(settings) => {
+                let accounts = if case["accounts"] == true { accounts(&stored) } else { fresh_account() };
+                match start_gate(&settings, &accounts, None) {
+                    Ok(_) => "starts",
+                    Err(_) => "stopped",
+                }
+            }
+        };
+        let started = case["expect"]["started"] == true;
+        let outcome = if (outcome == "starts") == started { "" } else { outcome };
+        found.push((id.to_owned(), outcome.to_owned()));
+    }
+    compare(&found, 28, STARTS);
+}
+
+fn accounts(stored: &Json) -> Vec<Account> {
+    let flag = |account: &Json, name: &str| account[name].as_bool().unwrap();
+    let account = |account: &Json| Account {
+        handle: account["handle"].as_str().unwrap().to_owned(),
+        enabled: flag(account, "enabled"),
+        admin: flag(account, "admin"),
+        has_password: flag(account, "has_password"),
+    };
+    stored["accounts"].as_array().unwrap().iter().map(account).collect()
+}
+
+/// The one account that SillyTavern makes in an empty data folder.
+fn fresh_account() -> Vec<Account> {
+    vec![Account { handle: "default-user".to_owned(), enabled: true, admin: true, has_password: false }]
 }
