@@ -1,5 +1,5 @@
-//! The certificate that the server shows and the private key that belongs to it: read from the bytes of their two
-//! files, checked against each other, and made into the server's side of TLS.
+//! The certificate that the server shows and the private key that belongs to it: read from the bytes of their
+//! two files, checked against each other, and made into the server's side of TLS.
 //!
 //! Pure: no file, no clock. So a pair that exists can be served, but it may have expired.
 
@@ -38,15 +38,16 @@ pub struct Pair {
 impl Pair {
     /// Reads the files of `ssl.certPath` and `ssl.keyPath`, both PEM (RFC 7468), as `SillyTavern` does.
     ///
-    /// The certificate file holds the server's own certificate first and then the chain, as in RFC 8446, section
-    /// 4.4.2. The key is the first one of its file, in PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curve); both may lie
-    /// in one file. `passphrase` is for an encrypted key and is left alone when the key is not encrypted.
+    /// The certificate file holds the server's own certificate first and then the chain, as in RFC 8446,
+    /// section 4.4.2. The key is the first one of its file, in PKCS#8, PKCS#1 (RSA) or SEC1 (elliptic curve);
+    /// both may lie in one file. `passphrase` is for an encrypted key and is left alone when the key is not
+    /// encrypted.
     ///
     /// # Errors
     ///
-    /// A file that is empty, not PEM, damaged, or the other one of the two; a passphrase that is missing or wrong; a
-    /// key that TLS cannot sign with (RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519 can); a key that belongs to
-    /// another certificate. No error holds a byte of the key or of the passphrase.
+    /// A file that is empty, not PEM, damaged, or the other one of the two; a passphrase that is missing or
+    /// wrong; a key that TLS cannot sign with (RSA of 2048 to 4096 bits, P-256, P-384 and Ed25519 can); a key
+    /// that belongs to another certificate. No error holds a byte of the key or of the passphrase.
     pub fn read(cert: Source<'_>, key: Source<'_>, passphrase: Option<&str>) -> Result<Self, Error> {
         let chain = certificates(cert, key)?;
         let der = key::read(key, cert, passphrase)?;
@@ -64,11 +65,11 @@ impl Pair {
         }
     }
 
-    /// The server's side of TLS 1.2 and 1.3 with this pair for every name: HTTP/2 and HTTP/1.1 by ALPN, no client
-    /// certificates, sessions resumed by ticket (RFC 5077, RFC 8446 section 2.2).
+    /// The server's side of TLS 1.2 and 1.3 with this pair for every name: HTTP/2 and HTTP/1.1 by ALPN, no
+    /// client certificates, sessions resumed by ticket (RFC 5077, RFC 8446 section 2.2).
     ///
-    /// Each call makes its own ticket keys. Workers that share a port share one configuration, or a client that
-    /// comes back to another worker cannot resume.
+    /// Each call makes its own ticket keys. Workers that share a port share one configuration, or a client
+    /// that comes back to another worker cannot resume.
     ///
     /// # Errors
     ///
@@ -87,7 +88,8 @@ impl Pair {
     }
 
     /// The DNS names of the server's own certificate (`subjectAltName`), in its order, wildcards such as
-    /// `*.example.org` included. The common name does not count, as in RFC 9110, section 4.3.4, and in browsers.
+    /// `*.example.org` included. The common name does not count, as in RFC 9110, section 4.3.4, and in
+    /// browsers.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
         let leaf = self.certified.cert.first().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
@@ -106,7 +108,8 @@ impl fmt::Debug for Pair {
     }
 }
 
-/// All certificates of `cert`, in the file's order. `key` is looked into only to tell whether the two are swapped.
+/// All certificates of `cert`, in the file's order. `key` is looked into only to tell whether the two are
+/// swapped.
 fn certificates(cert: Source<'_>, key: Source<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
     let blocks = pem::read(cert, Wanted::Certificate, |error| error.hint(self_signed(cert, key)))?;
     let chain = blocks
@@ -156,8 +159,8 @@ fn mismatch(certified: &CertifiedKey, cert: Source<'_>, key: Source<'_>) -> Erro
     }
 }
 
-/// The first certificate is not one that TLS can show. Without extensions `openssl x509 -req` makes version 1, which
-/// `SillyTavern` serves and browsers refuse, as names are an extension.
+/// The first certificate is not one that TLS can show. Without extensions `openssl x509 -req` makes version
+/// 1, which `SillyTavern` serves and browsers refuse, as names are an extension.
 fn unreadable(error: TlsError, certified: &CertifiedKey, cert: Source<'_>) -> Error {
     let version = certified.cert.first().map(EndEntityCert::try_from);
     if matches!(version, Some(Err(webpki::Error::UnsupportedCertVersion))) {

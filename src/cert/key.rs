@@ -1,4 +1,5 @@
-//! The private key: its forms, its passphrase, and why it cannot be used. Every copy of it made here is wiped.
+//! The private key: its forms, its passphrase, and why it cannot be used. Every copy of it made here is
+//! wiped.
 
 use std::mem;
 
@@ -16,7 +17,8 @@ use crate::error::Error;
 ///
 /// # Errors
 ///
-/// No key, a form that is not read, a passphrase that is missing or wrong. Whether the key can sign is not known yet.
+/// No key, a form that is not read, a passphrase that is missing or wrong. Whether the key can sign is not
+/// known yet.
 pub(super) fn read(
     key: Source<'_>,
     cert: Source<'_>,
@@ -72,8 +74,8 @@ fn missing(blocks: &[Block<'_>], cert: Source<'_>, key: Source<'_>) -> Error {
         return nothing(Wanted::Key, blocks, key).hint(self_signed(cert, key));
     }
     let error = Error::new(format!("`{}` holds a certificate, not a private key", key.name));
-    // A certificate file without a certificate has been refused before this, so it is not a plain swap; but a file
-    // with both in it may be.
+    // A certificate file without a certificate has been refused before this, so it is not a plain swap; but a
+    // file with both in it may be.
     if pem::contains(cert, Label::is_key) {
         error.hint(format!("`{0}` holds a key: set `ssl.keyPath` to `{0}`", cert.name))
     } else {
@@ -179,7 +181,8 @@ impl Kind {
         }
     }
 
-    /// `RSAPrivateKey` of RFC 8017, appendix A.1.2: a version and then the modulus, which is as long as the key.
+    /// `RSAPrivateKey` of RFC 8017, appendix A.1.2: a version and then the modulus, which is as long as the
+    /// key.
     fn rsa(der: &[u8]) -> Self {
         let modulus_bits = || {
             let mut reader = SliceReader::new(der)?;
@@ -328,7 +331,8 @@ wLxquX9FBttX4VQOtkSCSA==
                 "it comes from `ssl.keyPassphrase`; put it in single quotes there",
             ]
         );
-        // `54` happens to leave a padding that looks right (`openssl pkey` then speaks of a bad ASN.1 header).
+        // `54` happens to leave a padding that looks right (`openssl pkey` then speaks of a bad ASN.1
+        // header).
         let error = read_key(TRIPLE_DES.as_bytes(), Some("54")).unwrap_err();
         assert_eq!(error.to_string(), "the passphrase does not open the key in `key.pem`");
     }

@@ -1,7 +1,8 @@
-//! PEM (RFC 7468) as people keep it: with a byte order mark, any line ending, indented, with text around the blocks.
+//! PEM (RFC 7468) as people keep it: with a byte order mark, any line ending, indented, with text around the
+//! blocks.
 //!
-//! The reader of rustls skips an encrypted key without a word and knows neither the lines nor the labels that an
-//! error has to name, so the blocks are found here.
+//! The reader of rustls skips an encrypted key without a word and knows neither the lines nor the labels that
+//! an error has to name, so the blocks are found here.
 
 use std::str;
 
@@ -90,8 +91,8 @@ pub(super) struct Block<'a> {
 }
 
 impl Block<'_> {
-    /// Whether it is encrypted in the way of OpenSSL before 1.0 (RFC 1421): header lines inside the block, and a key
-    /// derived by one round of MD5.
+    /// Whether it is encrypted in the way of OpenSSL before 1.0 (RFC 1421): header lines inside the block,
+    /// and a key derived by one round of MD5.
     pub(super) fn has_encryption_header(&self) -> bool {
         self.body.iter().any(|line| line.starts_with(b"Proc-Type:") && line.ends_with(b"ENCRYPTED"))
     }
@@ -117,7 +118,8 @@ impl Block<'_> {
     }
 }
 
-/// All blocks of `source`, in its order. None is not an error here; `empty` adds the hints for a file without a byte.
+/// All blocks of `source`, in its order. None is not an error here; `empty` adds the hints for a file without
+/// a byte.
 ///
 /// # Errors
 ///
@@ -204,7 +206,8 @@ enum Binary {
 }
 
 impl Binary {
-    /// By the first bytes: a DER sequence that says how long it is, in two bytes or more, or to the end of the file.
+    /// By the first bytes: a DER sequence that says how long it is, in two bytes or more, or to the end of
+    /// the file.
     fn of(bytes: &[u8]) -> Option<Self> {
         let [0x30, length, rest @ ..] = bytes else { return None };
         let content = match length {
