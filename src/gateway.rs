@@ -24,20 +24,20 @@ pub mod http2;
 pub mod journal;
 /// Listening sockets.
 pub mod listener;
+/// What names in a list stand for.
+pub mod names;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
 /// Costly proofs.
 pub mod proving;
+/// From settings to rules.
+pub mod rules;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
 pub mod watch;
 /// One byte stream, whatever carries it.
 pub mod wire;
-/// What names in a list stand for.
-pub mod names;
-/// From settings to rules.
-pub mod rules;
 /// One worker.
 pub mod worker;
 
@@ -113,7 +113,11 @@ impl Server {
             let runtime = runtime().map_err(cannot)?;
             let listeners = {
                 let _inside = runtime.enter();
-                self.listeners.iter().map(Listener::accept_too).collect::<io::Result<Vec<_>>>().map_err(cannot)?
+                self.listeners
+                    .iter()
+                    .map(Listener::accept_too)
+                    .collect::<io::Result<Vec<_>>>()
+                    .map_err(cannot)?
             };
             let (worker, stopping) = (worker.clone(), stopping.clone());
             let first = (number == 0).then(|| (behind.clone(), self.journal.clone()));
@@ -159,19 +163,26 @@ fn runtime() -> io::Result<tokio::runtime::Runtime> {
 async fn look_at(behind: Behind, journal: Journal) {
     let Behind::Upstream(upstream) = behind else { return };
     match upstream.connect().await {
-        Ok(link) => upstream.keep(link, None),
-        Err(failure) => journal.upstream_down(&upstream.place().to_string(), &failure.to_string()),
+        Ok(link) => upstream.keep(link, http1::Persistence::Keeps { seconds: None }),
+        Err(failure) => journal.upstream_down(upstream.name(), &failure),
     }
 }
 
 /// Looks names in the lists up again from time to time, and changes the rules when one has moved.
-async fn refresh(making: Making, rules: channel::Sender<Arc<Rules>>, mut resolved: Resolved, journal: Journal) {
+async fn refresh(
+    making: Making,
+    rules: channel::Sender<Arc<Rules>>,
+    mut resolved: Resolved,
+    journal: Journal,
+) {
     let lookups = making.lookups();
     // Kept, with the sender, for as long as the server runs: without it nobody could change the rules.
     while !lookups.is_empty() {
         tokio::time::sleep(rules::REFRESH).await;
         let (entries, before) = (lookups.clone(), resolved.clone());
-        let Ok(now) = tokio::task::spawn_blocking(move || names::resolve(&entries, &before)).await else { continue };
+        let Ok(now) = tokio::task::spawn_blocking(move || names::resolve(&entries, &before)).await else {
+            continue;
+        };
         if now == resolved {
             continue;
         }
@@ -181,7 +192,7 @@ async fn refresh(making: Making, rules: channel::Sender<Arc<Rules>>, mut resolve
                 resolved = now;
                 journal.note("a name in the lists has a new address; the rules were renewed");
             }
-            Err(error) => journal.warn(&format!("the rules stay as they are: {error}")),
+            Err(error) => journal.warn(format!("the rules stay as they are: {error}")),
         }
     }
     std::future::pending::<()>().await;

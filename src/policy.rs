@@ -62,6 +62,7 @@ pub struct Policy {
 
 /// Which addresses may come in.
 #[derive(Debug)]
+#[expect(clippy::large_enum_variant, reason = "there is one, and it is asked on every request")]
 pub enum Addresses {
     /// The whitelist is off.
     Any,
@@ -252,7 +253,8 @@ impl Policy {
     fn needs_password(&self, standing: &Standing<'_>, visit: &Visit<'_>) -> bool {
         let excused = self.satisfy == Satisfy::Any && matches!(standing, Standing::Listed(_));
         // Compared as it was written: an encoded or dotted spelling is another path, and needs a password.
-        let public = matches!(visit.method, "GET" | "HEAD") && self.public_paths.iter().any(|path| path == visit.path);
+        let public =
+            matches!(visit.method, "GET" | "HEAD") && self.public_paths.iter().any(|path| path == visit.path);
         !excused && !public
     }
 }
@@ -317,7 +319,11 @@ impl SignIn {
         match proof {
             Proof::Accepted { user } => {
                 self.throttle().success(address, now);
-                self.proofs.write().unwrap_or_else(PoisonError::into_inner).remember(authorization, user, now);
+                self.proofs.write().unwrap_or_else(PoisonError::into_inner).remember(
+                    authorization,
+                    user,
+                    now,
+                );
                 Settled::Right
             }
             Proof::Rejected => Settled::Wrong(self.throttle().failure(address, now)),

@@ -1,5 +1,7 @@
 //! Every integration test, in one binary.
 
+#![allow(clippy::unwrap_used, reason = "in a test a panic is the report")]
+
 mod it {
     mod conformance {
         mod accounts;

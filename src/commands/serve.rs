@@ -3,8 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
-use crate::cli::Serve;
 use crate::cert::{self, Pair};
+use crate::cli::Serve;
 use crate::config::{self, Account, Found, Settings, Variables};
 use crate::error::{Error, Exit};
 use crate::gateway::gate::{Behind, Rules};
@@ -58,18 +58,23 @@ fn start(settings: Settings) -> Result<Exit, Error> {
     let warnings = config::start_gate(settings, &listed, everybody.as_deref())?;
     let listeners = Listener::bind_all(settings)?;
     let journal = Journal::open(JournalOptions {
-        access_log: (settings.listen && settings.logging.enable_access_log).then(|| settings.access_log_path()),
+        access_log: (settings.listen && settings.logging.enable_access_log)
+            .then(|| settings.access_log_path()),
         min_level: settings.logging.min_log_level,
     })?;
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
-    notes.iter().for_each(|note| ui::warning(note));
-    warnings.iter().for_each(|warning| ui::warning(&warning.to_string()));
+    for note in &notes {
+        ui::warning(note);
+    }
+    for warning in &warnings {
+        ui::warning(&warning.to_string());
+    }
     for listener in &listeners {
         let family = if listener.address.is_ipv4() { "IPv4" } else { "IPv6" };
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
     introduce(settings, &rules, &listeners);
-    Server { listeners, rules, resolved, tls, journal, making }.run()?;
+    Server { listeners, making, rules, resolved, tls, journal }.run()?;
     Ok(Exit::Yes)
 }
 
@@ -90,7 +95,8 @@ fn pair(settings: &Settings) -> Result<Pair, Error> {
     let ssl = &settings.ssl;
     let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
     let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;
-    let (certificate_name, key_name) = (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
+    let (certificate_name, key_name) =
+        (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
     Pair::read(
         cert::Source { name: &certificate_name, bytes: &certificate },
         cert::Source { name: &key_name, bytes: &key },
@@ -118,9 +124,13 @@ fn introduce(settings: &Settings, rules: &Rules, listeners: &[Listener]) {
         }
     }
     let behind = match &rules.behind {
-        Behind::Upstream(upstream) => format!("In front of {}", upstream.place()),
-        Behind::Folder(_) => format!("Serving the folder {}", settings.root.as_deref().unwrap_or(Path::new(".")).display()),
-        Behind::Nothing => "Nothing is behind the door yet: `innkeeper serve --upstream http://127.0.0.1:8001`".to_owned(),
+        Behind::Upstream(upstream) => format!("In front of {}", upstream.name()),
+        Behind::Folder(_) => {
+            format!("Serving the folder {}", settings.root.as_deref().unwrap_or(Path::new(".")).display())
+        }
+        Behind::Nothing => {
+            "Nothing is behind the door yet: `innkeeper serve --upstream http://127.0.0.1:8001`".to_owned()
+        }
     };
     ui::line(&behind);
     ui::line(&format!("Who may come in: {}", who(settings, rules)));
@@ -142,7 +152,9 @@ fn who(settings: &Settings, rules: &Rules) -> String {
         (None, Some(_), _) => "everybody with a password".to_owned(),
         (Some(listed), None, _) => listed,
         (Some(listed), Some(_), Satisfy::All) => format!("{listed}, with a password"),
-        (Some(listed), Some(_), Satisfy::Any) => format!("{listed} without a password, everybody else with one"),
+        (Some(listed), Some(_), Satisfy::Any) => {
+            format!("{listed} without a password, everybody else with one")
+        }
     };
     format!("{people}{reach}")
 }
@@ -159,9 +171,10 @@ fn here(address: SocketAddr) -> String {
 /// The addresses by which other devices reach sockets that are bound to all.
 fn elsewhere(listeners: &[Listener]) -> Vec<IpAddr> {
     let bound = |ipv4: bool| {
-        listeners.iter().any(|listener| listener.address.ip().is_unspecified() && listener.address.is_ipv4() == ipv4)
+        listeners
+            .iter()
+            .any(|listener| listener.address.ip().is_unspecified() && listener.address.is_ipv4() == ipv4)
     };
     let (ipv4, ipv6) = (bound(true), bound(false));
     names::own_addresses().into_iter().filter(|address| if address.is_ipv4() { ipv4 } else { ipv6 }).collect()
 }
-

@@ -109,8 +109,7 @@ impl Decoder {
                     chunk.step(input[framing])?;
                     framing += 1;
                 }
-                let data =
-                    if chunk.at == At::Data { at_most(input.len() - framing, chunk.left) } else { 0 };
+                let data = if chunk.at == At::Data { at_most(input.len() - framing, chunk.left) } else { 0 };
                 Ok(Span { framing, data })
             }
         }
@@ -153,7 +152,6 @@ impl Chunk {
             }
             (At::Size | At::Extension, b'\r') => At::SizeEnd,
             (At::SizeEnd, b'\n') if self.left > 0 => At::Data,
-            (At::SizeEnd, b'\n') => At::TrailerStart,
             (At::DataEnd, b'\r') => At::DataEndLf,
             (At::DataEndLf, b'\n') => At::FirstDigit,
             (At::TrailerStart, b'\r') => At::LastLf,
@@ -162,7 +160,7 @@ impl Chunk {
                 At::Trailer
             }
             (At::Trailer, b'\r') => At::TrailerEnd,
-            (At::TrailerEnd, b'\n') => At::TrailerStart,
+            (At::SizeEnd | At::TrailerEnd, b'\n') => At::TrailerStart,
             (At::LastLf, b'\n') => At::Done,
             _ => return Err(BrokenFraming),
         };
@@ -251,9 +249,24 @@ mod tests {
             }
         }
         for input in [
-            &b"\r\n"[..], b"5\nhello\r\n0\r\n\r\n", b"5\r\nhello0\r\n\r\n", b"5\r\nhelloX\n0\r\n\r\n", b"0x5\r\nhello\r\n",
-            b" 5\r\nhello\r\n", b"5 \r\nhello\r\n", b"+5\r\nhello\r\n", b"-1\r\n", b"g\r\n", b"5\rhello", b"0\r\n\n", b"0\n\n",
-            b"10000000000000000\r\n", b"fffffffffffffffff\r\n", b"5;\x00\r\nhello\r\n", b"0\r\nA: b\n\r\n", b"5\r\nhello\n0\r\n\r\n",
+            &b"\r\n"[..],
+            b"5\nhello\r\n0\r\n\r\n",
+            b"5\r\nhello0\r\n\r\n",
+            b"5\r\nhelloX\n0\r\n\r\n",
+            b"0x5\r\nhello\r\n",
+            b" 5\r\nhello\r\n",
+            b"5 \r\nhello\r\n",
+            b"+5\r\nhello\r\n",
+            b"-1\r\n",
+            b"g\r\n",
+            b"5\rhello",
+            b"0\r\n\n",
+            b"0\n\n",
+            b"10000000000000000\r\n",
+            b"fffffffffffffffff\r\n",
+            b"5;\x00\r\nhello\r\n",
+            b"0\r\nA: b\n\r\n",
+            b"5\r\nhello\n0\r\n\r\n",
             b"5;a\nb\r\nhello\r\n0\r\n\r\n",
         ] {
             assert_eq!(decode(Decoder::chunked(), input, 3), Err(BrokenFraming), "{}", input.escape_ascii());

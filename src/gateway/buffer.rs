@@ -99,9 +99,8 @@ impl Buffer {
             self.end -= self.start;
             self.start = 0;
         } else if self.bytes.is_empty() {
-            self.bytes = SPARES
-                .with_borrow_mut(Vec::pop)
-                .unwrap_or_else(|| vec![0; SMALL].into_boxed_slice());
+            self.bytes =
+                SPARES.with_borrow_mut(Vec::pop).unwrap_or_else(|| vec![0; SMALL].into_boxed_slice());
         } else if self.bytes.len() < SIZE {
             let mut larger = vec![0; SIZE].into_boxed_slice();
             larger[..self.end].copy_from_slice(&self.bytes[..self.end]);

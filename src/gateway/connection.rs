@@ -18,7 +18,7 @@ use super::buffer::{self, Buffer};
 use super::flow::{Flow, Interruption};
 use super::forward::{self, Delivery};
 use super::gate::{self, AnswerBody, Gate, Order, Peer, Plan, Proof, Sending};
-use super::http1::{self, AnswerHead};
+use super::http1::{self, AnswerHead, Persistence};
 use super::upstream::{Failure, Link, Upstream};
 use super::watch::{Alarm, Watch};
 use super::wire::Wire;
@@ -31,6 +31,8 @@ const LINGER_BYTES: usize = 64 * 1024;
 
 /// What becomes of the connection after a request.
 enum Next {
+    /// It tries the same request again: the upstream had closed the idle connection that was used for it.
+    Retry,
     /// It serves another.
     Request,
     /// It is closed; the client may still be sending.
@@ -44,7 +46,7 @@ enum Next {
 /// How the wait for the upstream's answer ended.
 enum Reply {
     /// Its head is there, the client's head is written to the vector.
-    Answer { head: Vec<u8>, body: Decoder, delivery: Delivery, keeps: Option<Option<u32>> },
+    Answer { head: Vec<u8>, body: Decoder, delivery: Delivery, persistence: Persistence },
     /// It agreed to a WebSocket.
     Switch { head: Vec<u8> },
     /// It failed.
@@ -81,13 +83,7 @@ impl Connection {
                     proof = Some(self.gate.prove(claim).await);
                     continue;
                 }
-                Plan::Forward(order) => match self.forward(order, fresh_upstream).await {
-                    Some(next) => next,
-                    None => {
-                        fresh_upstream = true;
-                        continue;
-                    }
-                },
+                Plan::Forward(order) => self.forward(order, fresh_upstream).await,
                 Plan::Answer { response, sending } => {
                     let sending = self.take_request(sending);
                     self.answer(response, sending).await
@@ -98,9 +94,9 @@ impl Connection {
                     self.answer(response, sending).await
                 }
             };
-            fresh_upstream = false;
+            fresh_upstream = matches!(next, Next::Retry);
             match next {
-                Next::Request => {}
+                Next::Request | Next::Retry => {}
                 Next::Close | Next::CloseBoth => return self.linger().await,
                 Next::Drop => return,
             }
@@ -162,9 +158,8 @@ impl Connection {
         if body.is_done() { sending } else { sending.closing() }
     }
 
-    /// Sends a request on and its answer back. `None`: the upstream had closed the idle connection that was tried;
-    /// the request still lies in the input and can be tried again.
-    async fn forward(&mut self, mut order: Order, fresh: bool) -> Option<Next> {
+    /// Sends a request on and its answer back. `fresh`: over a new connection to the upstream.
+    async fn forward(&mut self, mut order: Order, fresh: bool) -> Next {
         self.watch.set(None);
         let upstream = order.upstream.clone();
         let idle = if fresh { None } else { upstream.idle(order.repeatable) };
@@ -172,8 +167,8 @@ impl Connection {
             Some(link) => link,
             None => match self.connect(&upstream, order.sending.head_length).await {
                 Some(Ok(link)) => link,
-                Some(Err(failure)) => return Some(self.fail(&order, &failure).await),
-                None => return Some(Next::Drop),
+                Some(Err(failure)) => return self.fail(&order, &failure).await,
+                None => return Next::Drop,
             },
         };
         // A request that may be repeated has no body, and stays in the input until it is answered.
@@ -185,14 +180,14 @@ impl Connection {
         if order.expects_continue && !order.body.is_done() && self.input.is_empty() {
             // The verdict is in, so the body may come (RFC 9110, section 10.1.1).
             if write_all(&mut self.wire, &mut self.watch, b"HTTP/1.1 100 Continue\r\n\r\n").await.is_err() {
-                return Some(Next::Drop);
+                return Next::Drop;
             }
         }
         match self.await_answer(&mut link, &mut upload, &order, retained).await {
-            Reply::Failed(Failure::Closed(_)) if retained > 0 => None,
+            Reply::Failed(Failure::Closed(_)) if retained > 0 => Next::Retry,
             reply => {
                 self.input.consume(retained);
-                Some(self.deliver(reply, link, upload, &order).await)
+                self.deliver(reply, link, upload, &order).await
             }
         }
     }
@@ -208,15 +203,13 @@ impl Connection {
                 self.tunnel(link, head).await;
                 Next::Drop
             }
-            Reply::Answer { head, body, delivery, keeps } => {
+            Reply::Answer { head, body, delivery, persistence } => {
                 self.gate.upstream_answered(&order.upstream);
                 let download = Flow::new(head, body, delivery.coding);
                 match self.relay(&mut link, upload, download, delivery).await {
-                    next @ (Next::Drop | Next::CloseBoth) => next,
+                    next @ (Next::Drop | Next::CloseBoth | Next::Retry) => next,
                     next => {
-                        if let Some(keeps_for) = keeps {
-                            order.upstream.keep(link, keeps_for);
-                        }
+                        order.upstream.keep(link, persistence);
                         next
                     }
                 }
@@ -269,7 +262,9 @@ impl Connection {
                 }
                 match link.input.poll_read(cx, &mut link.wire) {
                     Poll::Ready(Ok(0)) => {
-                        return Poll::Ready(Reply::Failed(Failure::Closed(io::ErrorKind::UnexpectedEof.into())));
+                        return Poll::Ready(Reply::Failed(Failure::Closed(
+                            io::ErrorKind::UnexpectedEof.into(),
+                        )));
                     }
                     Poll::Ready(Ok(_)) => {}
                     Poll::Ready(Err(error)) => return Poll::Ready(Reply::Failed(Failure::Closed(error))),
@@ -391,30 +386,30 @@ impl Connection {
         let keeps_alive = sending.keeps_alive && !self.watch.is_closing();
         let (parts, mut body) = response.into_parts();
         let mut out = buffer::lend();
-        forward::put_status(&mut out, parts.status.as_u16(), parts.status.canonical_reason().unwrap_or_default());
+        forward::put_status(
+            &mut out,
+            parts.status.as_u16(),
+            parts.status.canonical_reason().unwrap_or_default(),
+        );
         for (name, value) in &parts.headers {
             forward::put_field(&mut out, name.as_str(), value.as_bytes());
         }
         forward::put_connection(&mut out, version, keeps_alive);
         out.extend_from_slice(b"\r\n");
         let mut whole = true;
-        while !bodyless {
-            match body.frame().await {
-                None => break,
-                Some(Ok(frame)) => {
-                    let Ok(data) = frame.into_data() else { continue };
-                    out.extend_from_slice(&data);
-                    if out.len() > buffer::SIZE {
-                        if write_all(&mut self.wire, &mut self.watch, &out).await.is_err() {
-                            return Next::Drop;
-                        }
-                        out.clear();
-                    }
+        // The body of the answer to a HEAD is left where it is.
+        while let Some(frame) = if bodyless { None } else { body.frame().await } {
+            let Ok(frame) = frame else {
+                whole = false;
+                break;
+            };
+            let Ok(data) = frame.into_data() else { continue };
+            out.extend_from_slice(&data);
+            if out.len() > buffer::SIZE {
+                if write_all(&mut self.wire, &mut self.watch, &out).await.is_err() {
+                    return Next::Drop;
                 }
-                Some(Err(_)) => {
-                    whole = false;
-                    break;
-                }
+                out.clear();
             }
         }
         let written = write_all(&mut self.wire, &mut self.watch, &out).await;
@@ -486,12 +481,13 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
             return None;
         }
         let mut memory = http1::fields();
-        let (answer, length) = match AnswerHead::parse(link.input.bytes(), &mut memory, order.sending.bodyless) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) if link.input.is_full() => return Some(Reply::Failed(Failure::Unreadable)),
-            Ok(None) => return None,
-            Err(_) => return Some(Reply::Failed(Failure::Unreadable)),
-        };
+        let (answer, length) =
+            match AnswerHead::parse(link.input.bytes(), &mut memory, order.sending.bodyless) {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) if link.input.is_full() => return Some(Reply::Failed(Failure::Unreadable)),
+                Ok(None) => return None,
+                Err(_) => return Some(Reply::Failed(Failure::Unreadable)),
+            };
         let mut head = buffer::lend();
         let reply = match answer.status {
             101 if order.websocket => {
@@ -508,8 +504,7 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
             _ => {
                 let keeps_alive = order.sending.keeps_alive && !closing;
                 let delivery = forward::write_answer(&answer, order.sending.version, keeps_alive, &mut head);
-                let keeps = answer.keeps_alive.then_some(answer.keeps_for);
-                Reply::Answer { head, body: answer.body, delivery, keeps }
+                Reply::Answer { head, body: answer.body, delivery, persistence: answer.persistence }
             }
         };
         link.input.consume(length);

@@ -93,7 +93,11 @@ impl Field {
             b"forwarded" => Self::Forwarded,
             b"host" => Self::Host,
             b"keep-alive" => Self::KeepAlive,
-            b"http2-settings" | b"proxy-authenticate" | b"proxy-authorization" | b"proxy-connection" | b"te"
+            b"http2-settings"
+            | b"proxy-authenticate"
+            | b"proxy-authorization"
+            | b"proxy-connection"
+            | b"te"
             | b"trailer" => Self::HopByHop,
             b"sec-websocket-key" => Self::WebSocketKey,
             b"transfer-encoding" => Self::TransferEncoding,
@@ -145,7 +149,8 @@ pub struct Listed<'a> {
 impl<'a> Listed<'a> {
     /// Adds the options of one `Connection` line.
     pub fn read(&mut self, line: &'a [u8]) {
-        for option in line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
+        for option in
+            line.split(|byte| *byte == b',').map(<[u8]>::trim_ascii).filter(|option| !option.is_empty())
         {
             match option {
                 _ if option.eq_ignore_ascii_case(b"close") => self.close = true,
@@ -170,9 +175,18 @@ mod tests {
     #[test]
     fn guarded_names_are_known_in_every_spelling() {
         for name in [
-            "Remote-User", "remote_user", "REMOTE-Groups", "X-Authentik-Username", "x_authentik_uid",
-            "X-Forwarded-User", "X_Forwarded-For", "X-Forwarded-Proto", "Tailscale-User-Login", "x_real_ip",
-            "CF_Connecting_IP", "True-Client-IP",
+            "Remote-User",
+            "remote_user",
+            "REMOTE-Groups",
+            "X-Authentik-Username",
+            "x_authentik_uid",
+            "X-Forwarded-User",
+            "X_Forwarded-For",
+            "X-Forwarded-Proto",
+            "Tailscale-User-Login",
+            "x_real_ip",
+            "CF_Connecting_IP",
+            "True-Client-IP",
         ] {
             assert_eq!(Field::of(name.as_bytes()), Field::Asserted, "{name}");
             assert!(!Field::of(name.as_bytes()).passes_to_upstream(), "{name}");

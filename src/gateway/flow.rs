@@ -44,7 +44,16 @@ impl Flow {
     /// A flow that first writes `head`, then the body that `decoder` delimits, framed by `coding`.
     #[must_use]
     pub const fn new(head: Vec<u8>, decoder: Decoder, coding: Coding) -> Self {
-        Self { decoder, coding, pending: head, written: 0, finished: false, dirty: false, waits_for_sink: false, carried: 0 }
+        Self {
+            decoder,
+            coding,
+            pending: head,
+            written: 0,
+            finished: false,
+            dirty: false,
+            waits_for_sink: false,
+            carried: 0,
+        }
     }
 
     /// Whether everything was read and written.

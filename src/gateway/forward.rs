@@ -33,7 +33,8 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     put(out, &[head.method.as_bytes(), b" ", tidings.target.as_bytes(), b" HTTP/1.1\r\nHost: "]);
     put(out, &[tidings.host.unwrap_or(tidings.own_host.as_bytes()), b"\r\n"]);
     for (field, kind) in head.fields.iter().zip(&head.kinds) {
-        let passes = kind.passes_to_upstream() || (*kind == Field::Authorization && tidings.pass_authorization);
+        let passes =
+            kind.passes_to_upstream() || (*kind == Field::Authorization && tidings.pass_authorization);
         if passes && !head.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
@@ -43,7 +44,8 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
         put_address(out, client);
         out.extend_from_slice(b"\r\n");
     }
-    let proto: &[u8] = if tidings.secure { b"X-Forwarded-Proto: https\r\n" } else { b"X-Forwarded-Proto: http\r\n" };
+    let proto: &[u8] =
+        if tidings.secure { b"X-Forwarded-Proto: https\r\n" } else { b"X-Forwarded-Proto: http\r\n" };
     out.extend_from_slice(proto);
     if let Some(host) = tidings.host {
         put_field(out, "X-Forwarded-Host", host);
@@ -79,7 +81,12 @@ pub struct Delivery {
 }
 
 /// Writes the answer's head for an HTTP/1 client. `keeps_alive`: the client and the gate would keep the connection.
-pub fn write_answer(answer: &AnswerHead<'_>, version: Version, keeps_alive: bool, out: &mut Vec<u8>) -> Delivery {
+pub fn write_answer(
+    answer: &AnswerHead<'_>,
+    version: Version,
+    keeps_alive: bool,
+    out: &mut Vec<u8>,
+) -> Delivery {
     put_status(out, answer.status, answer.reason);
     for field in answer.fields {
         if Field::of(field.name.as_bytes()).passes_to_client() && !answer.listed.has(field.name.as_bytes()) {
@@ -134,7 +141,8 @@ pub fn put_connection(out: &mut Vec<u8>, version: Version, keeps_alive: bool) {
 
 /// Writes a status line.
 pub fn put_status(out: &mut Vec<u8>, status: u16, reason: &str) {
-    let digits = [b'0' + (status / 100 % 10) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8];
+    let digits =
+        [b'0' + (status / 100 % 10) as u8, b'0' + (status / 10 % 10) as u8, b'0' + (status % 10) as u8];
     put(out, &[b"HTTP/1.1 ", &digits, b" ", reason.as_bytes(), b"\r\n"]);
 }
 
@@ -212,7 +220,8 @@ mod tests {
     #[test]
     fn our_own_words_cannot_be_struck_by_connection() {
         let request = "GET / HTTP/1.1\nHost: a\nConnection: Remote-User, X-Forwarded-For, Host, Authorization\nAuthorization: Basic x\n\n";
-        let tidings = Tidings { identity: Some(("Remote-User", "alice")), target: "/", secure: false, ..TIDINGS };
+        let tidings =
+            Tidings { identity: Some(("Remote-User", "alice")), target: "/", secure: false, ..TIDINGS };
         assert_eq!(
             forwarded(request, &tidings),
             "GET / HTTP/1.1\nHost: app.test:8000\nX-Forwarded-For: 192.168.0.7\nX-Forwarded-Proto: http\n\

@@ -21,7 +21,7 @@ use super::field::Field;
 use super::files::{self, Folder};
 use super::forward::{self, Tidings};
 use super::http1::{self, Head, Malformed, Version};
-use super::journal::Journal;
+use super::journal::{Journal, SignInFailure};
 use super::page::{self, Page, Refusal, Step};
 use super::proving::{Proving, Unproven};
 use super::upstream::{Failure, Upstream};
@@ -209,7 +209,9 @@ impl Gate {
     pub fn plan(&mut self, bytes: &[u8], peer: &mut Peer, proof: Option<Proof>) -> Option<Plan> {
         let mut memory = http1::fields();
         match Head::parse(bytes, &mut memory) {
-            Ok(Some((_, length))) if length > self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
+            Ok(Some((_, length))) if length > self.limits().head_size => {
+                Some(refuse_head(Malformed::TooLarge))
+            }
             Ok(Some((head, length))) => Some(self.judge(&head, length, peer, proof)),
             Ok(None) if bytes.len() >= self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
             Ok(None) => None,
@@ -309,15 +311,22 @@ impl Gate {
     }
 
     /// The page for a refusal, after the owner was told.
-    fn refuse(&self, rules: &Rules, head: &Head<'_>, visit: &Visit<'_>, denial: Denial) -> Response<AnswerBody> {
+    fn refuse(
+        &self,
+        rules: &Rules,
+        head: &Head<'_>,
+        visit: &Visit<'_>,
+        denial: Denial,
+    ) -> Response<AnswerBody> {
         let agent = head.first(Field::UserAgent);
         let journal = &self.shared.journal;
+        let path = visit.path.as_bytes();
         match denial {
             Denial::Malformed(malformed) => page(&Page::Malformed { what: &malformed.to_string() }, head),
             Denial::Garbled(client) => {
                 let Client::Garbled { header, value, .. } = &client else { return page(&Page::Broken, head) };
                 let reason = format!("{header} holds no address");
-                journal.refused(&client.to_string(), &reason, agent, None);
+                journal.refused(client.address(), &client.to_string(), &reason, agent, None);
                 let address = client.address().to_string();
                 let reason = Refusal::Unreadable { header: value };
                 page(&Page::Refused { address: &address, reason, command: None, contact: None }, head)
@@ -327,7 +336,7 @@ impl Gate {
                 let command = format!("innkeeper whitelist add {address}{}", rules.config_flag);
                 if visit.path != "/favicon.ico" {
                     let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
-                    journal.refused(&client.to_string(), &reason, agent, Some(&command));
+                    journal.refused(client.address(), &client.to_string(), &reason, agent, Some(&command));
                 }
                 let other = match &client {
                     Client::Behind { proxy, .. } => proxy.to_string(),
@@ -339,29 +348,51 @@ impl Gate {
                     Client::Claimed { .. } => Refusal::Claimed { claimed: &other },
                     _ => Refusal::Unlisted,
                 };
-                page(&Page::Refused { address: &address, reason, command: Some(&command), contact: None }, head)
+                page(
+                    &Page::Refused { address: &address, reason, command: Some(&command), contact: None },
+                    head,
+                )
             }
             Denial::Host(client) => {
                 let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
                 let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
-                let command = format!("innkeeper config set hostWhitelist.hosts '[\"{name}\"]'{}", rules.config_flag);
-                let reason = format!("The host name `{}` is not known", name.escape_debug());
-                journal.refused(&client.to_string(), &reason, agent, Some(&command));
+                let command =
+                    format!("innkeeper config set hostWhitelist.hosts '[\"{name}\"]'{}", rules.config_flag);
+                let reason = "It asked for a host name that is not known here";
+                journal.refused(client.address(), &client.to_string(), reason, agent, Some(&command));
                 page(&Page::UnknownHost { host: name, command: Some(&command) }, head)
             }
             Denial::Insecure(client) => {
-                journal.refused(&client.to_string(), "It came over http, and https is required", agent, None);
+                journal.refused(
+                    client.address(),
+                    &client.to_string(),
+                    "It came over http, and https is required",
+                    agent,
+                    None,
+                );
                 let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
                 page(&Page::HttpsRequired { url: &format!("https://{host}{}", head.target) }, head)
             }
             Denial::Throttled { client, retry_after } => {
-                journal.failed_sign_in(&client.to_string(), true, head.method, head.target);
-                let retry_after_seconds = retry_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+                journal.failed_sign_in(
+                    client.address(),
+                    &client.to_string(),
+                    SignInFailure::Limited,
+                    head.method,
+                    path,
+                );
+                let retry_after_seconds =
+                    retry_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
                 page(&Page::TooManyAttempts { retry_after_seconds }, head)
             }
             Denial::SignIn { client, lack } => {
-                if lack == Lack::Wrong {
-                    journal.failed_sign_in(&client.to_string(), false, head.method, head.target);
+                let failure = match lack {
+                    Lack::Missing => None,
+                    Lack::Unreadable => Some(SignInFailure::Unreadable),
+                    Lack::Wrong => Some(SignInFailure::Wrong),
+                };
+                if let Some(failure) = failure {
+                    journal.failed_sign_in(client.address(), &client.to_string(), failure, head.method, path);
                 }
                 page(&Page::SignIn { realm: REALM }, head)
             }
@@ -371,9 +402,9 @@ impl Gate {
     /// The page for an upstream that failed, after the owner was told.
     #[must_use]
     pub fn upstream_failed(&self, order: &Order, failure: &Failure) -> Response<AnswerBody> {
-        let place = order.upstream.place().to_string();
+        let place = order.upstream.name().to_owned();
         let why = failure.to_string();
-        self.shared.journal.upstream_down(&place, &why);
+        self.shared.journal.upstream_down(&place, failure);
         let page = match failure {
             Failure::Silent(limit) => Page::UpstreamSilent { upstream: &place, seconds: limit.as_secs() },
             _ => Page::UpstreamDown { upstream: &place, why: &why },
@@ -383,9 +414,7 @@ impl Gate {
 
     /// Takes note that the upstream answered.
     pub fn upstream_answered(&self, upstream: &Upstream) {
-        if self.shared.journal.has_upstream_down() {
-            self.shared.journal.upstream_back(&upstream.place().to_string());
-        }
+        self.shared.journal.upstream_back(upstream.name());
     }
 
     /// Looks for a file.
@@ -398,7 +427,7 @@ impl Gate {
             files::Failure::NotFound => Page::NotFound,
             files::Failure::MethodNotAllowed => Page::MethodNotAllowed { allow: files::ALLOW },
             files::Failure::Unreadable(error) => {
-                self.shared.journal.warn(&format!("cannot read `{}`: {error}", wanted.path.escape_debug()));
+                self.shared.journal.warn(format!("cannot read `{}`: {error}", wanted.path.escape_debug()));
                 Page::Broken
             }
         };
@@ -429,7 +458,8 @@ impl<'a> Target<'a> {
         if target.contains('#') {
             return Err("the request target has a fragment");
         }
-        if target.starts_with('/') || (target == "*" && head.method == "OPTIONS") || head.method == "CONNECT" {
+        if target.starts_with('/') || (target == "*" && head.method == "OPTIONS") || head.method == "CONNECT"
+        {
             return Ok(Self { target, host: head.host });
         }
         let rest = ["http://", "https://"]
@@ -486,10 +516,15 @@ fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<Answer
     let rule = match &permit.standing {
         Standing::Open => None,
         Standing::Listed(rule) => Some(format!("{} {}", rule.place(), rule.text())),
-        Standing::Unlisted(_) | Standing::Unmeetable => Some("a password in place of a listed address".to_owned()),
+        Standing::Unlisted(_) | Standing::Unmeetable => {
+            Some("a password in place of a listed address".to_owned())
+        }
     };
     let next = [
-        Step { what: "Put your app behind the door", command: "innkeeper serve --upstream http://127.0.0.1:8001" },
+        Step {
+            what: "Put your app behind the door",
+            command: "innkeeper serve --upstream http://127.0.0.1:8001",
+        },
         Step { what: "Or serve a folder", command: "innkeeper serve --root ." },
     ];
     let view = Page::Welcome {
@@ -510,7 +545,9 @@ pub fn refuse_head(malformed: Malformed) -> Plan {
     let (status, what) = match malformed {
         Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
         Malformed::TooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
-        Malformed::Version => (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "its version is not HTTP/1.0 or HTTP/1.1"),
+        Malformed::Version => {
+            (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "its version is not HTTP/1.0 or HTTP/1.1")
+        }
         Malformed::Coding => (StatusCode::NOT_IMPLEMENTED, "its transfer coding is not `chunked`"),
         Malformed::Expectation => (StatusCode::EXPECTATION_FAILED, "its expectation is not `100-continue`"),
     };

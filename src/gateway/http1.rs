@@ -102,7 +102,8 @@ impl<'a> Head<'a> {
         if has_bare_line_feed(&bytes[..length]) {
             return Err(Malformed::Syntax("a line does not end in CR LF"));
         }
-        let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version) else {
+        let (Some(method), Some(target), Some(minor)) = (request.method, request.path, request.version)
+        else {
             return Err(Malformed::Syntax("the request line is incomplete"));
         };
         let version = if minor == 0 { Version::Http10 } else { Version::Http11 };
@@ -217,10 +218,20 @@ pub struct AnswerHead<'a> {
     pub listed: Listed<'a>,
     /// Where the body ends.
     pub body: Decoder,
-    /// The upstream keeps the connection for another request.
-    pub keeps_alive: bool,
-    /// For how many seconds the upstream says that it keeps it (`Keep-Alive: timeout=5`).
-    pub keeps_for: Option<u32>,
+    /// What becomes of the connection after it.
+    pub persistence: Persistence,
+}
+
+/// What an upstream does with a connection after its answer.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Persistence {
+    /// It closes it.
+    Closes,
+    /// It waits for another request.
+    Keeps {
+        /// For so many seconds, where it says so (`Keep-Alive: timeout=5`).
+        seconds: Option<u32>,
+    },
 }
 
 impl<'a> AnswerHead<'a> {
@@ -234,7 +245,8 @@ impl<'a> AnswerHead<'a> {
         bodyless: bool,
     ) -> Result<Option<(Self, usize)>, Malformed> {
         let mut answer = httparse::Response::new(&mut []);
-        let parsed = httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut answer, bytes, memory);
+        let parsed =
+            httparse::ParserConfig::default().parse_response_with_uninit_headers(&mut answer, bytes, memory);
         let length = match parsed {
             Ok(Status::Complete(length)) => length,
             Ok(Status::Partial) => return Ok(None),
@@ -250,10 +262,9 @@ impl<'a> AnswerHead<'a> {
             fields: answer.headers,
             listed: Listed::default(),
             body: Decoder::UntilClose,
-            keeps_alive: false,
-            keeps_for: None,
+            persistence: Persistence::Closes,
         };
-        let (mut content, mut chunked) = (None, false);
+        let (mut content, mut chunked, mut seconds) = (None, false, None);
         for field in head.fields {
             match Field::of(field.name.as_bytes()) {
                 Field::Connection => head.listed.read(field.value),
@@ -263,9 +274,11 @@ impl<'a> AnswerHead<'a> {
                         return Err(Malformed::Syntax("the answer has two lengths"));
                     }
                 }
-                Field::TransferEncoding if field.value.eq_ignore_ascii_case(b"chunked") && !chunked => chunked = true,
+                Field::TransferEncoding if field.value.eq_ignore_ascii_case(b"chunked") && !chunked => {
+                    chunked = true;
+                }
                 Field::TransferEncoding => return Err(Malformed::Coding),
-                Field::KeepAlive => head.keeps_for = keep_alive_timeout(field.value),
+                Field::KeepAlive => seconds = keep_alive_timeout(field.value),
                 _ => {}
             }
         }
@@ -275,10 +288,13 @@ impl<'a> AnswerHead<'a> {
             (Some(length), false) => Decoder::Length(length),
             (None, false) => Decoder::UntilClose,
         };
-        head.keeps_alive = head.body != Decoder::UntilClose
+        let keeps = head.body != Decoder::UntilClose
             && !head.listed.close
             && (minor == 1 || head.listed.keep_alive)
             && !(content.is_some() && chunked);
+        if keeps {
+            head.persistence = Persistence::Keeps { seconds };
+        }
         Ok(Some((head, length)))
     }
 }
@@ -321,7 +337,10 @@ mod tests {
         for (head, why) in [
             ("GET / HTTP/1.1\n\n", "there is no Host field"),
             ("GET / HTTP/1.1\nHost: a\nHost: a\n\n", "there are two Host fields"),
-            ("POST / HTTP/1.1\nHost: a\nContent-Length: 1\nContent-Length: 1\n\n", "there are two Content-Length fields"),
+            (
+                "POST / HTTP/1.1\nHost: a\nContent-Length: 1\nContent-Length: 1\n\n",
+                "there are two Content-Length fields",
+            ),
             (
                 "POST / HTTP/1.1\nHost: a\nContent-Length: 1\nTransfer-Encoding: chunked\n\n",
                 "both Content-Length and Transfer-Encoding are given",
@@ -333,7 +352,10 @@ mod tests {
             ("POST / HTTP/1.1\nHost: a\nContent-Length: +1\n\n", "Content-Length is not a number"),
             ("POST / HTTP/1.1\nHost: a\nContent-Length: 1, 1\n\n", "Content-Length is not a number"),
             ("POST / HTTP/1.1\nHost: a\nContent-Length:\n\n", "Content-Length is not a number"),
-            ("POST / HTTP/1.1\nHost: a\nContent-Length: 99999999999999999999\n\n", "Content-Length is not a number"),
+            (
+                "POST / HTTP/1.1\nHost: a\nContent-Length: 99999999999999999999\n\n",
+                "Content-Length is not a number",
+            ),
             ("POST / HTTP/1.0\nTransfer-Encoding: chunked\n\n", "Transfer-Encoding cannot stand here"),
             (
                 "POST / HTTP/1.1\nHost: a\nTransfer-Encoding: chunked\nTransfer-Encoding: chunked\n\n",
@@ -348,7 +370,10 @@ mod tests {
         ] {
             assert_eq!(refusal(head), Malformed::Syntax(why), "{head}");
         }
-        assert_eq!(refusal("POST / HTTP/1.1\nHost: a\nTransfer-Encoding: gzip, chunked\n\n"), Malformed::Coding);
+        assert_eq!(
+            refusal("POST / HTTP/1.1\nHost: a\nTransfer-Encoding: gzip, chunked\n\n"),
+            Malformed::Coding
+        );
         assert_eq!(refusal("POST / HTTP/1.1\nHost: a\nTransfer-Encoding: xchunked\n\n"), Malformed::Coding);
         assert_eq!(refusal("GET / HTTP/1.1\nHost: a\nExpect: 200-ok\n\n"), Malformed::Expectation);
         assert_eq!(refusal("GET / HTTP/2.0\nHost: a\n\n"), Malformed::Version);
@@ -365,7 +390,10 @@ mod tests {
             (head.replace("GET", "POST"), false),
             (head.replace("HTTP/1.1", "HTTP/1.0"), false),
             (head.replace(", Upgrade", ""), false),
-            (head.replace("Sec-WebSocket-Key: x\r\n", "Content-Length: 5\r\nSec-WebSocket-Key: x\r\n"), false),
+            (
+                head.replace("Sec-WebSocket-Key: x\r\n", "Content-Length: 5\r\nSec-WebSocket-Key: x\r\n"),
+                false,
+            ),
         ] {
             let mut memory = fields();
             let (head, length) = Head::parse(text.as_bytes(), &mut memory).expect("readable").expect("whole");

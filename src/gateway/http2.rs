@@ -14,8 +14,8 @@ use salvo::conn::{Accepted, Acceptor, ConnCtrl, Holding};
 use salvo::fuse::{ArcFusePolicy, FuseConfig};
 use salvo::http::uri::Scheme;
 use salvo::http::{ReqBody, ResBody};
-use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, Server, async_trait};
 use salvo::server::ServerHandle;
+use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, Server, async_trait};
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
@@ -24,7 +24,7 @@ use tokio_rustls::TlsStream;
 use super::body::{Coding, Decoder};
 use super::field::Field;
 use super::gate::{AnswerBody, Gate, Order, Peer, Plan};
-use super::http1::{self, AnswerHead, Head, Malformed, Version};
+use super::http1::{self, AnswerHead, Head, Malformed, Persistence, Version};
 use super::upstream::{Failure, Link, Upstream};
 use super::watch::Presence;
 
@@ -45,9 +45,13 @@ pub struct Arrival {
 pub type Arrivals = mpsc::UnboundedSender<Arrival>;
 
 /// This worker's HTTP/2 server: where to bring clients, how to stop it, and its run.
-pub fn server(gate: Gate, head_size: usize) -> (Arrivals, ServerHandle, impl Future<Output = io::Result<()>>) {
+pub fn server(
+    gate: Gate,
+    head_size: usize,
+) -> (Arrivals, ServerHandle, impl Future<Output = io::Result<()>>) {
     let (arrivals, queue) = mpsc::unbounded_channel();
-    let mut server = Server::new(Reception { queue, holdings: Vec::new() }).fuse_config(FuseConfig::default());
+    let mut server =
+        Server::new(Reception { queue, holdings: Vec::new() }).fuse_config(FuseConfig::default());
     server
         .http2_mut()
         .max_concurrent_streams(STREAMS)
@@ -252,7 +256,11 @@ async fn forward(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Re
             gate.upstream_answered(&order.upstream);
             response.status_code(salvo::http::StatusCode::from_u16(answered.status).unwrap_or_default());
             *response.headers_mut() = answered.headers;
-            let download = Download { answered: answered.rest, upload, upstream: order.upstream };
+            let mut rest = answered.rest;
+            if rest.decoder.is_done() && upload.done {
+                put_back(&mut rest.link, rest.persistence, &order.upstream);
+            }
+            let download = Download { answered: rest, upload, upstream: order.upstream };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
         Err(failure) => say(response, gate.upstream_failed(&order, &failure)),
@@ -270,11 +278,16 @@ struct Answered {
 struct Rest {
     link: Option<Link>,
     decoder: Decoder,
-    keeps: Option<Option<u32>>,
+    persistence: Persistence,
 }
 
 /// Sends the request and reads the answer's head, whichever of the two is done first.
-async fn exchange(gate: &Gate, mut link: Link, upload: &mut Upload, order: &Order) -> Result<Answered, Failure> {
+async fn exchange(
+    gate: &Gate,
+    mut link: Link,
+    upload: &mut Upload,
+    order: &Order,
+) -> Result<Answered, Failure> {
     let limit = gate.limits().answer;
     let mut uploading = true;
     let head = poll_fn(|cx| {
@@ -303,12 +316,13 @@ async fn exchange(gate: &Gate, mut link: Link, upload: &mut Upload, order: &Orde
 fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failure> {
     loop {
         let mut memory = http1::fields();
-        let (answer, length) = match AnswerHead::parse(link.input.bytes(), &mut memory, order.sending.bodyless) {
-            Ok(Some(parsed)) => parsed,
-            Ok(None) if link.input.is_full() => return Err(Failure::Unreadable),
-            Ok(None) => return Ok(None),
-            Err(_) => return Err(Failure::Unreadable),
-        };
+        let (answer, length) =
+            match AnswerHead::parse(link.input.bytes(), &mut memory, order.sending.bodyless) {
+                Ok(Some(parsed)) => parsed,
+                Ok(None) if link.input.is_full() => return Err(Failure::Unreadable),
+                Ok(None) => return Ok(None),
+                Err(_) => return Err(Failure::Unreadable),
+            };
         if answer.status == 101 {
             return Err(Failure::Unreadable);
         }
@@ -328,8 +342,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
                 headers.append(name, value);
             }
         }
-        let keeps = answer.keeps_alive.then_some(answer.keeps_for);
-        let rest = Rest { link: None, decoder: answer.body, keeps };
+        let rest = Rest { link: None, decoder: answer.body, persistence: answer.persistence };
         let answered = Answered { status: answer.status, headers, rest };
         link.input.consume(length);
         return Ok(Some(answered));
@@ -407,7 +420,7 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Self { answered: Rest { link: slot, decoder, keeps }, upload, upstream } = &mut *self;
+        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream } = &mut *self;
         let Some(link) = slot else { return Poll::Ready(None) };
         if !upload.done {
             let _ = upload.poll(cx, link);
@@ -421,13 +434,13 @@ impl Body for Download {
                 decoder.used(span.data);
                 // Nobody may ask again after the last byte, so the connection goes back now.
                 if decoder.is_done() && upload.done {
-                    put_back(slot, *keeps, upstream);
+                    put_back(slot, *persistence, upstream);
                 }
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
             if decoder.is_done() {
                 if upload.done {
-                    put_back(slot, *keeps, upstream);
+                    put_back(slot, *persistence, upstream);
                 }
                 *slot = None;
                 return Poll::Ready(None);
@@ -456,8 +469,8 @@ impl Body for Download {
     }
 }
 
-fn put_back(slot: &mut Option<Link>, keeps: Option<Option<u32>>, upstream: &Upstream) {
-    if let (Some(link), Some(keeps_for)) = (slot.take(), keeps) {
-        upstream.keep(link, keeps_for);
+fn put_back(slot: &mut Option<Link>, persistence: Persistence, upstream: &Upstream) {
+    if let Some(link) = slot.take() {
+        upstream.keep(link, persistence);
     }
 }

@@ -82,14 +82,16 @@ fn explain(address: SocketAddr, error: io::Error) -> Error {
     let message = Error::new(format!("cannot listen on `{address}`"));
     let message = match error.kind() {
         io::ErrorKind::AddrInUse => message
-            .hint(format!("another program uses port {port}; choose another: `innkeeper serve --port {}`", next(port)))
+            .hint(format!(
+                "another program uses port {port}; choose another: `innkeeper serve --port {}`",
+                next(port)
+            ))
             .hint(format!("see which: `ss -ltnp 'sport = :{port}'`")),
         io::ErrorKind::PermissionDenied => {
             message.hint("ports below 1024 are the system's; choose another: `innkeeper serve --port 8000`")
         }
-        io::ErrorKind::AddrNotAvailable => {
-            message.hint("no interface of this machine has that address; `listenAddress` 0.0.0.0 means all of them")
-        }
+        io::ErrorKind::AddrNotAvailable => message
+            .hint("no interface of this machine has that address; `listenAddress` 0.0.0.0 means all of them"),
         _ => message,
     };
     message.caused_by(error)

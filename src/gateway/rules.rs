@@ -45,7 +45,14 @@ impl Making {
         let mut proof_key = [0; 32];
         getrandom::fill(&mut proof_key)
             .map_err(|error| Error::new("the system gives no random numbers").caused_by(error.to_string()))?;
-        Ok(Self { settings, accounts, own_names, throttle: Arc::new(Mutex::new(throttle)), behind, proof_key })
+        Ok(Self {
+            settings,
+            accounts,
+            own_names,
+            throttle: Arc::new(Mutex::new(throttle)),
+            behind,
+            proof_key,
+        })
     }
 
     /// The settings.
@@ -144,7 +151,9 @@ impl Making {
 
 fn behind(settings: &Settings) -> Result<Behind, Error> {
     let place = match (&settings.upstream, &settings.root) {
-        (Some(config::Upstream::Http { host, port }), _) => UpstreamPlace::Http { host: host.clone(), port: *port },
+        (Some(config::Upstream::Http { host, port }), _) => {
+            UpstreamPlace::Http { host: host.clone(), port: *port }
+        }
         (Some(config::Upstream::Https { host, port }), _) => {
             UpstreamPlace::Https { host: host.clone(), port: *port }
         }
@@ -230,7 +239,7 @@ pub fn is_everybody(whitelist: &Whitelist) -> Option<String> {
 }
 
 /// How often names are looked up again.
-pub const REFRESH: Duration = Duration::from_secs(60);
+pub const REFRESH: Duration = Duration::from_mins(1);
 
 /// A single address as a pattern.
 pub(super) fn pattern_of(address: IpAddr) -> IpPattern {

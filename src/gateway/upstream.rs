@@ -14,13 +14,14 @@ use tokio::net::TcpStream;
 use tokio_rustls::TlsConnector;
 
 use super::buffer::Buffer;
+use super::http1::Persistence;
 use super::wire::Wire;
 
 /// Idle connections that a worker keeps to the upstream.
 const IDLE_CONNECTIONS: usize = 256;
 
 /// How long an idle connection is kept when the upstream does not say.
-const IDLE_TIME: Duration = Duration::from_secs(60);
+const IDLE_TIME: Duration = Duration::from_mins(1);
 
 /// A request that must not be sent twice takes only a connection that was used so recently: an upstream that
 /// closes idle connections (Node.js after 5 s) is then not about to.
@@ -65,9 +66,11 @@ impl Place {
     /// What a request names as its host when the client named none.
     fn authority(&self) -> String {
         match self {
-            Self::Http { .. } | Self::Https { .. } => {
-                self.to_string().split_once("://").map(|(_, authority)| authority.to_owned()).unwrap_or_default()
-            }
+            Self::Http { .. } | Self::Https { .. } => self
+                .to_string()
+                .split_once("://")
+                .map(|(_, authority)| authority.to_owned())
+                .unwrap_or_default(),
             #[cfg(unix)]
             Self::Unix(_) => "localhost".to_owned(),
         }
@@ -108,8 +111,9 @@ impl fmt::Display for Failure {
 /// An application and the way to it.
 #[derive(Debug)]
 pub struct Upstream {
-    place: Place,
+    name: String,
     authority: String,
+    place: Place,
     serial: u64,
     connect_timeout: Duration,
     tls: Option<(Arc<rustls::ClientConfig>, ServerName<'static>)>,
@@ -150,23 +154,32 @@ impl Upstream {
         let tls = match &place {
             Place::Https { host, .. } => {
                 let name = ServerName::try_from(host.clone()).map_err(|error| {
-                    crate::error::Error::new(format!("`{host}` is no name that a certificate can be for")).caused_by(error)
+                    crate::error::Error::new(format!("`{host}` is no name that a certificate can be for"))
+                        .caused_by(error)
                 })?;
                 let mut roots = rustls::RootCertStore::empty();
                 roots.extend(webpki_roots::TLS_SERVER_ROOTS.iter().cloned());
-                let config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+                let config =
+                    rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
                 Some((Arc::new(config), name))
             }
             _ => None,
         };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
-        Ok(Self { authority: place.authority(), place, serial, connect_timeout, tls })
+        Ok(Self {
+            name: place.to_string(),
+            authority: place.authority(),
+            place,
+            serial,
+            connect_timeout,
+            tls,
+        })
     }
 
-    /// Where it is.
+    /// Where it is, for people.
     #[must_use]
-    pub const fn place(&self) -> &Place {
-        &self.place
+    pub fn name(&self) -> &str {
+        &self.name
     }
 
     /// What a request names as its host when the client named none.
@@ -212,7 +225,8 @@ impl Upstream {
                 match &self.tls {
                     None => Ok(Wire::Tcp(stream)),
                     Some((config, name)) => {
-                        let stream = TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream).await?;
+                        let stream =
+                            TlsConnector::from(Arc::clone(config)).connect(name.clone(), stream).await?;
                         Ok(Wire::Tls(Box::new(stream.into())))
                     }
                 }
@@ -220,8 +234,9 @@ impl Upstream {
         }
     }
 
-    /// Keeps a connection for the next request. `keeps_for`: for how many seconds the upstream said it does.
-    pub fn keep(&self, mut link: Link, keeps_for: Option<u32>) {
+    /// Keeps a connection for the next request, if the upstream does and has said nothing beyond its answer.
+    pub fn keep(&self, mut link: Link, persistence: Persistence) {
+        let Persistence::Keeps { seconds } = persistence else { return };
         if !link.input.is_empty() {
             return;
         }
@@ -229,7 +244,7 @@ impl Upstream {
         link.reused = true;
         let since = Instant::now();
         // A second less than announced: the request has to get there in time.
-        let time = keeps_for
+        let time = seconds
             .map_or(IDLE_TIME, |seconds| Duration::from_secs(u64::from(seconds).saturating_sub(1)))
             .min(IDLE_TIME);
         IDLE.with_borrow_mut(|idle| {

@@ -30,7 +30,7 @@ const SWEEP: Duration = Duration::from_secs(5);
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// After so long without a word the system asks whether a peer is still there.
-const KEEPALIVE: Duration = Duration::from_secs(60);
+const KEEPALIVE: Duration = Duration::from_mins(1);
 
 /// What a worker works with.
 #[derive(Clone)]
