@@ -39,9 +39,11 @@ await server.stop();
 await upstream.stop();
 
 const spent = (kind) => (((after[kind] - before[kind]) / load.requests) * 1e6).toFixed(1);
-console.log(`${contestant.label}, ${policy}: ${load.requests} requests, ${spent('user')} µs user + ${spent('system')} µs system each`);
-console.log(`(perf's own cost included; event ${event}, ${FREQUENCY} Hz)`);
-if (event === 'cpu-clock') console.log('(what the kernel does with interrupts off is put down to the function that turns them on again)');
+console.log(`${contestant.label}, ${policy}: ${load.requests} requests`);
+console.log(`each ${spent('user')} µs user + ${spent('system')} µs system, perf's own cost included; event ${event}, ${FREQUENCY} Hz`);
+if (event === 'cpu-clock') {
+  console.log('(what the kernel does with interrupts off is put down to the function that turns them on again)');
+}
 console.log(`\n## By object file, %\n${report('--no-children', '--sort', 'dso')}`);
 console.log(`\n## By symbol, %\n${report('--no-children', '--sort', 'dso,symbol')}`);
 if (!binaryOnly) console.log(`\n## By system call, with all that the kernel does in it, %\n${systemCalls()}`);
@@ -112,6 +114,7 @@ function readOptions() {
   }
   const [peer] = positionals;
   if (!Object.hasOwn(PEERS, peer ?? '')) fail(`no peer \`${peer ?? ''}\``, 'see --help');
+  if (!['list', 'basic'].includes(values.case)) fail(`no case \`${values.case}\``, 'list or basic');
   const all = contestants([peer], values.case);
   const contestant = values.password ? all.find(({ password }) => password === values.password) : all[0];
   if (!contestant) fail(`${peer} has no password form \`${values.password}\``, 'see the table of `run --case basic`');
