@@ -46,6 +46,8 @@ export const PEERS = {
     config: 'innkeeper.yaml',
     arguments: (config) => ['serve', '--config', config],
     passwords: { argon2id: ARGON2ID },
+    // Its access.log has SillyTavern's form: a line for each new visitor, not for each request.
+    logsVisitors: true,
     version: [INNKEEPER, '--version'],
   },
   nginx: {

@@ -90,8 +90,11 @@ impl Making {
             if settings.whitelist_docker_hosts && names::in_container() {
                 let file: Arc<str> = "whitelistDockerHosts".into();
                 for name in names::CONTAINER_HOSTS {
+                    let Some(patterns) = resolved.get(name).filter(|patterns| !patterns.is_empty()) else {
+                        continue;
+                    };
                     let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
-                    resolved.get(name).into_iter().flatten().for_each(|pattern| builder.cover(id, pattern));
+                    patterns.iter().for_each(|pattern| builder.cover(id, pattern));
                 }
             }
             Addresses::Listed(builder.build())
