@@ -30,6 +30,8 @@ pub mod names;
 pub mod page;
 /// Costly proofs.
 pub mod proving;
+/// New rules while the server runs.
+pub mod reload;
 /// From settings to rules.
 pub mod rules;
 /// The application behind the gate.
@@ -53,6 +55,7 @@ use gate::{Behind, Gate, Limits, Rules, Shared};
 use journal::Journal;
 use listener::Listener;
 use proving::Proving;
+use reload::{ReadAgain, Reload};
 use rules::{Making, Resolved};
 use watch::Closing;
 use worker::Worker;
@@ -67,6 +70,8 @@ pub struct Server {
     pub rules: Rules,
     /// What names stood for when they were made.
     pub resolved: Resolved,
+    /// Reads everything anew when a file has changed.
+    pub read_again: ReadAgain,
     /// The certificate, if it is a TLS server.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Where visits are told.
@@ -134,9 +139,15 @@ impl Server {
         }
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
-        let refresh = refresh(self.making, rules, self.resolved, self.journal.clone());
+        let reload = Reload {
+            making: self.making,
+            resolved: self.resolved,
+            read_again: self.read_again,
+            rules,
+            journal: self.journal.clone(),
+        };
         let signal = runtime().map_err(cannot)?.block_on(async {
-            tokio::spawn(refresh);
+            tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
             asked_to_stop().await
         });
@@ -166,36 +177,6 @@ async fn look_at(behind: Behind, journal: Journal) {
         Ok(link) => upstream.keep(link, http1::Persistence::Keeps { seconds: None }),
         Err(failure) => journal.upstream_down(upstream.name(), &failure),
     }
-}
-
-/// Looks names in the lists up again from time to time, and changes the rules when one has moved.
-async fn refresh(
-    making: Making,
-    rules: channel::Sender<Arc<Rules>>,
-    mut resolved: Resolved,
-    journal: Journal,
-) {
-    let lookups = making.lookups();
-    // Kept, with the sender, for as long as the server runs: without it nobody could change the rules.
-    while !lookups.is_empty() {
-        tokio::time::sleep(rules::REFRESH).await;
-        let (entries, before) = (lookups.clone(), resolved.clone());
-        let Ok(now) = tokio::task::spawn_blocking(move || names::resolve(&entries, &before)).await else {
-            continue;
-        };
-        if now == resolved {
-            continue;
-        }
-        match making.rules(&now) {
-            Ok((changed, _)) => {
-                rules.send_replace(Arc::new(changed));
-                resolved = now;
-                journal.note("a name in the lists has a new address; the rules were renewed");
-            }
-            Err(error) => journal.warn(format!("the rules stay as they are: {error}")),
-        }
-    }
-    std::future::pending::<()>().await;
 }
 
 /// SillyTavern's `heartbeat.json`, by which a container's health check sees that the program lives.

@@ -1,7 +1,7 @@
 //! `innkeeper serve`: settings read and checked, the start gate, sockets, and then the gateway.
 
 use std::net::{IpAddr, SocketAddr};
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use crate::cert::{self, Pair};
 use crate::cli::Serve;
@@ -10,6 +10,7 @@ use crate::error::{Error, Exit};
 use crate::gateway::gate::{Behind, Rules};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
+use crate::gateway::reload::ReadAgain;
 use crate::gateway::rules::Making;
 use crate::gateway::{Server, names, rules};
 use crate::policy::account::Accounts;
@@ -24,25 +25,31 @@ pub fn run(serve: &Serve) -> Result<Exit, Vec<Error>> {
     for flag in &serve.ignored {
         ui::warning(&format!("{flag} means nothing to Innkeeper and is ignored"));
     }
-    let settings = settings(serve)?;
-    start(settings).map_err(|error| vec![error])
+    let variables = Variables::of_process();
+    let file = file(serve, &variables).map_err(|error| vec![error])?;
+    let flags = serve.flags.clone();
+    let read = move || {
+        let settings = Settings::read(&file, &flags, &variables).map_err(config::Problems::errors)?;
+        let accounts = accounts(&settings).map_err(|error| vec![error])?;
+        Ok((settings, accounts))
+    };
+    let (settings, accounts) = read()?;
+    start(settings, accounts, Box::new(read)).map_err(|error| vec![error])
 }
 
-fn settings(serve: &Serve) -> Result<Settings, Vec<Error>> {
-    let variables = Variables::of_process();
-    let file = match config::find(&serve.flags, &variables).map_err(|error| vec![error])? {
+/// The settings file; the default one is written where there is none.
+fn file(serve: &Serve, variables: &Variables) -> Result<PathBuf, Error> {
+    Ok(match config::find(&serve.flags, variables)? {
         Found::File(file) => file,
         Found::Missing(file) => {
-            config::write_default(&file).map_err(|error| vec![error])?;
+            config::write_default(&file)?;
             ui::line(&format!("There were no settings yet; wrote the default ones to {}", file.display()));
             file
         }
-    };
-    Settings::read(&file, &serve.flags, &variables).map_err(config::Problems::errors)
+    })
 }
 
-fn start(settings: Settings) -> Result<Exit, Error> {
-    let accounts = accounts(&settings)?;
+fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Result<Exit, Error> {
     let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
     let mut own_names = names::own_names();
     own_names.extend(pair.iter().flat_map(Pair::names));
@@ -74,7 +81,7 @@ fn start(settings: Settings) -> Result<Exit, Error> {
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
     introduce(settings, &rules, &listeners);
-    Server { listeners, making, rules, resolved, tls, journal }.run()?;
+    Server { listeners, making, rules, resolved, read_again, tls, journal }.run()?;
     Ok(Exit::Yes)
 }
 

@@ -50,6 +50,8 @@ pub struct Rules {
     pub pass_authorization: bool,
     /// Whether new visitors are told about: `listen` is on, as in SillyTavern.
     pub tell_arrivals: bool,
+    /// `hostWhitelist.hosts`, for the command that adds one.
+    pub hosts: Vec<String>,
     /// What a command needs to find the settings, ` --config 'x'`, or nothing.
     pub config_flag: String,
     /// Where the list in force stands, for people.
@@ -249,15 +251,16 @@ impl Gate {
             Some(Proof::Settled(settled)) => Some(settled),
             None => None,
         };
-        let rules = Arc::clone(&self.rules);
+        let this = &*self;
+        let rules = &this.rules;
         match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
-            Decision::Permit(permit) => self.admit(&rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => answer(self.refuse(&rules, head, &visit, denial), sending),
+            Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
+            Decision::Deny(denial) => answer(this.refuse(rules, head, &visit, denial), sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
                 authorization: visit.authorization.unwrap_or_default().to_vec(),
                 address: rules.policy.trust.identify(visit.peer, &visit.forwarded).address(),
-                rules,
+                rules: Arc::clone(rules),
             }),
         }
     }
@@ -333,7 +336,9 @@ impl Gate {
             }
             Denial::Address { client, unlisted } => {
                 let address = unlisted.to_string();
-                let command = format!("innkeeper whitelist add {address}{}", rules.config_flag);
+                // The page is read by strangers: where the settings lie is for the console alone.
+                let shown = format!("innkeeper whitelist add {address}");
+                let command = format!("{shown}{}", rules.config_flag);
                 if visit.path != "/favicon.ico" {
                     let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
                     journal.refused(client.address(), &client.to_string(), &reason, agent, Some(&command));
@@ -348,19 +353,19 @@ impl Gate {
                     Client::Claimed { .. } => Refusal::Claimed { claimed: &other },
                     _ => Refusal::Unlisted,
                 };
-                page(
-                    &Page::Refused { address: &address, reason, command: Some(&command), contact: None },
-                    head,
-                )
+                page(&Page::Refused { address: &address, reason, command: Some(&shown), contact: None }, head)
             }
             Denial::Host(client) => {
                 let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
                 let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
+                // The command replaces the list, so it names what is listed already; that is not for strangers.
+                let hosts =
+                    rules.hosts.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("\",\"");
                 let command =
-                    format!("innkeeper config set hostWhitelist.hosts '[\"{name}\"]'{}", rules.config_flag);
+                    format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{}", rules.config_flag);
                 let reason = "It asked for a host name that is not known here";
                 journal.refused(client.address(), &client.to_string(), reason, agent, Some(&command));
-                page(&Page::UnknownHost { host: name, command: Some(&command) }, head)
+                page(&Page::UnknownHost { host: name, command: None }, head)
             }
             Denial::Insecure(client) => {
                 journal.refused(

@@ -55,6 +55,25 @@ impl Making {
         })
     }
 
+    /// The same anew, from other settings and accounts. Failed sign-ins are not forgiven, and connections to an app
+    /// that stays where it is are kept.
+    ///
+    /// # Errors
+    /// An app or folder that cannot be.
+    pub fn renewed(&self, settings: Settings, accounts: Accounts) -> Result<Self, Error> {
+        let stays = settings.upstream == self.settings.upstream
+            && settings.root == self.settings.root
+            && settings.limits.connect_timeout == self.settings.limits.connect_timeout;
+        Ok(Self {
+            behind: if stays { self.behind.clone() } else { behind(&settings)? },
+            settings,
+            accounts,
+            own_names: self.own_names.clone(),
+            throttle: Arc::clone(&self.throttle),
+            proof_key: self.proof_key,
+        })
+    }
+
     /// The settings.
     #[must_use]
     pub const fn settings(&self) -> &Settings {
@@ -94,7 +113,9 @@ impl Making {
                         continue;
                     };
                     let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
-                    patterns.iter().for_each(|pattern| builder.cover(id, pattern));
+                    for pattern in patterns {
+                        builder.cover(id, pattern);
+                    }
                 }
             }
             Addresses::Listed(builder.build())
@@ -125,6 +146,7 @@ impl Making {
             identity_header: settings.identity_header.clone(),
             pass_authorization: settings.pass_authorization,
             tell_arrivals: settings.listen,
+            hosts: settings.host_whitelist.hosts.clone(),
             config_flag: config_flag(&settings.file),
             list_name: settings.whitelist.origin.to_string(),
         };

@@ -1,0 +1,150 @@
+//! New rules while the server runs: settings, lists and accounts that changed on disk, names that moved.
+//!
+//! A change is noticed within a second, read as a whole, and sent to the gates in one piece. What cannot be read
+//! changes nothing: the last good rules stay, and the owner is told why.
+
+use std::path::{Path, PathBuf};
+use std::sync::Arc;
+use std::time::{Duration, SystemTime};
+
+use tokio::sync::watch;
+
+use super::gate::Rules;
+use super::journal::Journal;
+use super::names;
+use super::rules::{Making, REFRESH, Resolved};
+use crate::config::Settings;
+use crate::error::Error;
+use crate::policy::account::Accounts;
+
+/// How often the files are looked at.
+const LOOK: Duration = Duration::from_millis(500);
+
+/// Reads settings and accounts again, under the flags and variables of the start.
+pub type ReadAgain = Box<dyn Fn() -> Result<(Settings, Accounts), Vec<Error>> + Send>;
+
+/// What the rules in force were made from, and how to make them again.
+pub struct Reload {
+    /// What they were made from.
+    pub making: Making,
+    /// What names stood for.
+    pub resolved: Resolved,
+    /// Reads everything anew.
+    pub read_again: ReadAgain,
+    /// Where the rules go.
+    pub rules: watch::Sender<Arc<Rules>>,
+    /// Where the owner is told.
+    pub journal: Journal,
+}
+
+impl Reload {
+    /// Follows the files and names for as long as the server runs.
+    pub async fn follow(mut self) {
+        let mut seen = Fingerprint::of(self.making.settings());
+        let mut looked_up = tokio::time::Instant::now();
+        let mut every = tokio::time::interval(LOOK);
+        loop {
+            every.tick().await;
+            let now = Fingerprint::of(self.making.settings());
+            if now != seen {
+                seen = now;
+                self.renew();
+            } else if looked_up.elapsed() >= REFRESH {
+                looked_up = tokio::time::Instant::now();
+                self.look_up().await;
+            }
+        }
+    }
+
+    /// Makes the rules anew from what is on disk.
+    fn renew(&mut self) {
+        let made = (self.read_again)().and_then(|(settings, accounts)| {
+            let making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
+            let resolved = names::resolve(&making.lookups(), &self.resolved);
+            let (rules, notes) = making.rules(&resolved).map_err(|error| vec![error])?;
+            Ok((making, resolved, rules, notes))
+        });
+        match made {
+            Ok((making, resolved, rules, notes)) => {
+                for note in notes {
+                    self.journal.warn(note);
+                }
+                for key in fixed_at_start(self.making.settings(), making.settings()) {
+                    self.journal.warn(format!("`{key}` was changed, which counts from the next start on"));
+                }
+                self.journal.note(format!("the settings were read again: {}", rules.list_name));
+                (self.making, self.resolved) = (making, resolved);
+                self.rules.send_replace(Arc::new(rules));
+            }
+            Err(errors) => {
+                for error in errors {
+                    self.journal.error(error);
+                }
+                self.journal.warn("the settings cannot be read; the last good ones stay in force");
+            }
+        }
+    }
+
+    /// Looks names in the lists up again; changes the rules when one has moved.
+    async fn look_up(&mut self) {
+        let (entries, before) = (self.making.lookups(), self.resolved.clone());
+        if entries.is_empty() {
+            return;
+        }
+        let Ok(now) = tokio::task::spawn_blocking(move || names::resolve(&entries, &before)).await else {
+            return;
+        };
+        if now == self.resolved {
+            return;
+        }
+        match self.making.rules(&now) {
+            Ok((rules, _)) => {
+                self.journal.note("a name in the lists has a new address; the rules were renewed");
+                self.resolved = now;
+                self.rules.send_replace(Arc::new(rules));
+            }
+            Err(error) => self.journal.error(error),
+        }
+    }
+}
+
+/// Settings that sockets and threads were made from.
+fn fixed_at_start(before: &Settings, now: &Settings) -> Vec<&'static str> {
+    [
+        ("listen", before.listen != now.listen),
+        ("listenAddress", before.listen_address != now.listen_address),
+        ("protocol", before.protocol != now.protocol),
+        ("port", before.port != now.port),
+        ("ssl", before.ssl != now.ssl),
+        ("innkeeper.limits", before.limits != now.limits),
+        ("innkeeper.accessLog", before.access_log != now.access_log),
+        ("logging", before.logging != now.logging),
+    ]
+    .into_iter()
+    .filter_map(|(key, changed)| changed.then_some(key))
+    .collect()
+}
+
+/// What tells that a file was changed or replaced, without reading it.
+#[derive(PartialEq, Eq)]
+struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+
+impl Fingerprint {
+    fn of(settings: &Settings) -> Self {
+        let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
+        if settings.enable_user_accounts {
+            // A record is replaced by renaming, which shows on its folder.
+            paths.push(settings.data_root.join("_storage"));
+        }
+        let look = |path: PathBuf| {
+            let seen = look(&path);
+            (path, seen)
+        };
+        Self(paths.into_iter().map(look).collect())
+    }
+}
+
+fn look(path: &Path) -> Option<(SystemTime, u64)> {
+    let metadata = std::fs::metadata(path).ok()?;
+    Some((metadata.modified().ok()?, metadata.len()))
+}
