@@ -29,7 +29,13 @@ export async function picture(page, name) {
     await page.screenshot({ path: fileURLToPath(new URL(`../out/${name}`, import.meta.url)), fullPage: true });
 }
 
-/** Records from now on what goes wrong on `page`, with the origin taken out so that two origins can be compared. */
+/** Scripts and styles: the same at every visit, while fonts, thumbnails and saved settings come and go with the moment. */
+const codeFile = /\.(js|css)$/;
+
+/**
+ * Records from now on what goes wrong on `page` and which of the app's code arrives, with the origin taken out so that two
+ * visits can be compared.
+ */
 export function watch(page, origin) {
     const seen = { complaints: new Set(), loaded: new Set() };
     const general = text => text.replaceAll(origin, '').replaceAll(origin.replace(/^http/, 'ws'), '');
@@ -42,7 +48,7 @@ export function watch(page, origin) {
     page.on('response', response => {
         const line = `${response.request().method()} ${general(response.url())}`;
         if (response.status() >= 400) complain('refused request', `${line} ${response.status()}`);
-        else seen.loaded.add(line.replace(/\?.*/, ''));
+        else if (codeFile.test(new URL(response.url()).pathname)) seen.loaded.add(line.replace(/\?.*/, ''));
     });
     return seen;
 }

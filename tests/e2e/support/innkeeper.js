@@ -5,13 +5,11 @@ import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atEnd, endProcess, lazily, plainEnvironment, temporaryFolder } from './cleanup.js';
+import { within } from './patience.js';
 
 const built = fileURLToPath(new URL('../../../target/release/innkeeper', import.meta.url));
 const program = process.env.INNKEEPER ? path.resolve(process.env.INNKEEPER) : built;
 const announcement = /Innkeeper is listening on IPv4: 127\.0\.0\.1:(\d+)/;
-
-/** What every test is given: enough for the first start of SillyTavern on a slow machine, too little to hang unseen. */
-export const patience = { timeout: 180_000 };
 
 /** Both ways in; the tests of what travels through Innkeeper run once for each. Chromium speaks HTTP/2 over https. */
 export const schemes = ['http', 'https'];
@@ -35,7 +33,7 @@ export async function startInnkeeper({ upstream, scheme = 'http' }) {
     atEnd(stop);
 
     let said = '';
-    const port = await new Promise((resolve, reject) => {
+    const announced = new Promise((resolve, reject) => {
         const listen = chunk => {
             said += chunk;
             const found = announcement.exec(said);
@@ -45,8 +43,8 @@ export async function startInnkeeper({ upstream, scheme = 'http' }) {
         child.stderr.setEncoding('utf8').on('data', listen);
         child.once('error', reject);
         child.once('close', code => reject(new Error(`Innkeeper left with ${code} before it listened. It said:\n${said}`)));
-        setTimeout(() => reject(new Error(`Innkeeper has not announced its port in 15 s. It said:\n${said}`)), 15_000).unref();
     });
+    const port = await within('Innkeeper announces its port', announced);
     return { origin: `${scheme}://127.0.0.1:${port}`, port, said: () => said, stop };
 }
 

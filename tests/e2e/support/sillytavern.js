@@ -55,6 +55,7 @@ function writeAccountSettings(dataRoot, modelUrl) {
     settings.firstRun = false;
     settings.main_api = 'openai';
     settings.power_user.auto_connect = true;
+    settings.power_user.streaming_fps = 1000; // or a token that comes within 33 ms of the one before is not drawn
     Object.assign(settings.oai_settings, {
         chat_completion_source: 'custom',
         custom_url: modelUrl,

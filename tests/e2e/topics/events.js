@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openPage } from '../support/browser.js';
-import { patience, schemes, startInnkeeper } from '../support/innkeeper.js';
+import { schemes, startInnkeeper } from '../support/innkeeper.js';
+import { patience, within } from '../support/patience.js';
 import { upstream } from '../support/upstream.js';
 
 for (const scheme of schemes) {
@@ -19,7 +20,7 @@ for (const scheme of schemes) {
             globalThis.source = new EventSource('/events');
             source.onmessage = event => heard.push(event.data);
         });
-        const listener = await listening;
+        const listener = await within('the page listens', listening);
         for (const [at, message] of ['one', 'two', 'three'].entries()) {
             listener.send(message);
             await page.waitForFunction(count => heard.length === count, at + 1);
@@ -27,6 +28,6 @@ for (const scheme of schemes) {
         assert.deepEqual(await page.evaluate(() => heard), ['one', 'two', 'three']);
 
         await page.evaluate(() => source.close());
-        assert.equal(await listener.abandoned, true);
+        assert.equal(await within('the app learns that nobody listens', listener.abandoned), true);
     });
 }

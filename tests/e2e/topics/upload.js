@@ -6,7 +6,8 @@ import { readFileSync } from 'node:fs';
 import path from 'node:path';
 import { test } from 'node:test';
 import { openPage, openSillyTavern } from '../support/browser.js';
-import { patience, schemes, startInnkeeper } from '../support/innkeeper.js';
+import { schemes, startInnkeeper } from '../support/innkeeper.js';
+import { patience } from '../support/patience.js';
 import { sillyTavern } from '../support/sillytavern.js';
 import { upstream } from '../support/upstream.js';
 

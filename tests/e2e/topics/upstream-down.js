@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openPage, picture } from '../support/browser.js';
-import { patience, startInnkeeper } from '../support/innkeeper.js';
+import { startInnkeeper } from '../support/innkeeper.js';
+import { patience } from '../support/patience.js';
 import { sillyTavern } from '../support/sillytavern.js';
 import { startRelay, vacantAddress } from '../support/upstream.js';
 

@@ -3,7 +3,8 @@
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
 import { openPage } from '../support/browser.js';
-import { patience, schemes, startInnkeeper } from '../support/innkeeper.js';
+import { schemes, startInnkeeper } from '../support/innkeeper.js';
+import { patience, within } from '../support/patience.js';
 import { upstream } from '../support/upstream.js';
 
 for (const scheme of schemes) {
@@ -53,6 +54,6 @@ for (const scheme of schemes) {
             const socket = new WebSocket(`${location.origin.replace(/^http/, 'ws')}/socket`);
             socket.onopen = () => socket.close(4002, 'enough');
         });
-        assert.deepEqual(await closing, { code: 4002, reason: 'enough' });
+        assert.deepEqual(await within('the app sees the close', closing), { code: 4002, reason: 'enough' });
     });
 }
