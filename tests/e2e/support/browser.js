@@ -21,6 +21,7 @@ const browser = lazily(async () => {
 export async function openPage(t) {
     const context = await (await browser()).newContext({ ignoreHTTPSErrors: true, viewport: { width: 1000, height: 800 } });
     t.after(() => context.close());
+    context.setDefaultTimeout(60_000);
     return context.newPage();
 }
 

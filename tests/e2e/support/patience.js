@@ -4,7 +4,7 @@
 export const patience = { timeout: 180_000 };
 
 /** What `promise` resolves to, or an error that names `what` did not come. */
-export async function within(what, promise, milliseconds = 20_000) {
+export async function within(what, promise, milliseconds = 30_000) {
     let timer;
     const late = new Promise((_, reject) => {
         timer = setTimeout(() => reject(new Error(`${what}: not within ${milliseconds / 1000} s`)), milliseconds);
