@@ -73,7 +73,7 @@ export async function startRelay({ port, address, listen = { host: '127.0.0.1', 
             open.add(one);
             one.pipe(other);
             one.on('error', () => other.destroy());
-            one.on('close', () => open.delete(one) && other.destroy());
+            one.on('close', () => open.delete(one));
         }
     });
     server.listen(listen);
