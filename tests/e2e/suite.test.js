@@ -9,7 +9,7 @@ import './topics/chat.js';
 import './topics/upload.js';
 import './topics/websocket.js';
 import './topics/events.js';
-import './topics/refused.js';
+import './topics/door.js';
 import './topics/upstream-down.js';
 
 after(endAll);

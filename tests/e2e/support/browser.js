@@ -57,6 +57,7 @@ export function watch(page, origin) {
 /** Opens SillyTavern at `origin` and waits until the app itself says that it is ready and connected to the language model. */
 export async function openSillyTavern(page, origin) {
     const response = await page.goto(`${origin}/`);
+    if (response.status() !== 200) throw new Error(`${origin} answers ${response.status()}:\n${await page.innerText('body')}`);
     await page.waitForFunction(() => globalThis.SillyTavern?.getContext);
     await page.evaluate(() => {
         const { eventSource, eventTypes } = SillyTavern.getContext();

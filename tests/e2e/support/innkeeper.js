@@ -15,14 +15,14 @@ const announcement = /Innkeeper is listening on IPv4: 127\.0\.0\.1:(\d+)/;
 export const schemes = ['http', 'https'];
 
 /**
- * A running Innkeeper in front of `upstream` that lets in 127.0.0.1 and ::1 alone.
+ * A running Innkeeper in front of `upstream` that lets in the addresses of `whitelist` alone.
  * Returns its `origin` and `port`, `said()` for everything it printed, and `stop()`.
  */
-export async function startInnkeeper({ upstream, scheme = 'http' }) {
+export async function startInnkeeper({ upstream, scheme = 'http', whitelist = ['127.0.0.1'] }) {
     if (!existsSync(program)) throw new Error(`no Innkeeper at \`${program}\`: run \`cargo build --release\` or set INNKEEPER`);
     const folder = temporaryFolder('gate');
     const settings = path.join(folder, 'config.yaml');
-    writeFileSync(settings, settingsFile(scheme));
+    writeFileSync(settings, settingsFile(scheme, whitelist));
 
     const child = spawn(program, ['serve', '--config', settings, '--upstream', upstream], {
         cwd: folder,
@@ -48,11 +48,12 @@ export async function startInnkeeper({ upstream, scheme = 'http' }) {
     return { origin: `${scheme}://127.0.0.1:${port}`, port, said: () => said, stop };
 }
 
-function settingsFile(scheme) {
+function settingsFile(scheme, whitelist) {
     const ssl = scheme === 'https'
         ? `  enabled: true\n  certPath: ${certificate().certPath}\n  keyPath: ${certificate().keyPath}\n`
         : '  enabled: false\n';
-    return `listen: false\nport: 0\nwhitelistMode: true\nwhitelist:\n  - 127.0.0.1\n  - "::1"\nssl:\n${ssl}`;
+    const list = whitelist.map(entry => `  - ${entry}\n`).join('');
+    return `listen: false\nport: 0\nwhitelistMode: true\nwhitelist:\n${list}ssl:\n${ssl}`;
 }
 
 const certificate = lazily(() => {

@@ -1,8 +1,9 @@
-// A stranger at the door: told why not and what the owner can do, and SillyTavern never hears of it.
+// Who is let in. A stranger is told why not and what the owner can do, and SillyTavern never hears of it; a listed address gets
+// the app, whatever SillyTavern's own list says.
 
 import assert from 'node:assert/strict';
 import { test } from 'node:test';
-import { openPage, picture } from '../support/browser.js';
+import { openPage, openSillyTavern, picture } from '../support/browser.js';
 import { startInnkeeper } from '../support/innkeeper.js';
 import { patience } from '../support/patience.js';
 import { sillyTavern } from '../support/sillytavern.js';
@@ -32,4 +33,12 @@ test('a refused address sees why, and the command that would let it in', patienc
     const welcome = await page.goto(gate.origin);
     assert.equal(welcome.status(), 200);
     assert.ok(wire.received > 0);
+});
+
+test('a listed address gets SillyTavern, whose own list does not name it', patience, async t => {
+    const tavern = await sillyTavern();
+    const gate = await startInnkeeper({ upstream: tavern.origin, whitelist: ['127.0.0.5'] });
+    const phone = await startRelay({ port: gate.port, address: '127.0.0.5' });
+    const response = await openSillyTavern(await openPage(t), phone.origin);
+    assert.equal(response.status(), 200);
 });
