@@ -39,7 +39,7 @@ export function plainEnvironment() {
     return Object.fromEntries(Object.entries(process.env).filter(([name]) => !ours.test(name)));
 }
 
-/** Computes a value on first use and keeps it: `once(start)` starts a thing once, whoever asks first. */
+/** Makes a value on first use and keeps it, so that a thing starts once, whoever asks first. */
 export function lazily(make) {
     let made;
     return () => (made ??= make());
