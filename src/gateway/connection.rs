@@ -7,10 +7,11 @@ use std::future::poll_fn;
 use std::io;
 use std::pin::{Pin, pin};
 use std::task::{Context, Poll};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use http_body_util::BodyExt;
 use hyper::Response;
+use hyper::http::header::DATE;
 use tokio::io::AsyncWrite;
 
 use super::body::{Coding, Decoder};
@@ -24,10 +25,10 @@ use super::watch::{Alarm, Watch};
 use super::wire::Wire;
 
 /// How long a refused client may go on sending what nobody reads, so that it gets to read the answer.
-const LINGER: Duration = Duration::from_secs(2);
+pub(super) const LINGER: Duration = Duration::from_secs(2);
 
 /// How much of it is read, in bytes.
-const LINGER_BYTES: usize = 64 * 1024;
+pub(super) const LINGER_BYTES: usize = 64 * 1024;
 
 /// What becomes of the connection after a request.
 enum Next {
@@ -393,6 +394,9 @@ impl Connection {
         );
         for (name, value) in &parts.headers {
             forward::put_field(&mut out, name.as_str(), value.as_bytes());
+        }
+        if !parts.headers.contains_key(DATE) {
+            forward::put_field(&mut out, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
         }
         forward::put_connection(&mut out, version, keeps_alive);
         out.extend_from_slice(b"\r\n");

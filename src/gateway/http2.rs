@@ -19,9 +19,11 @@ use salvo::{Depot, FlowCtrl, Handler, Request, Response, Router, Server, async_t
 use tokio::io::AsyncWrite;
 use tokio::net::TcpStream;
 use tokio::sync::mpsc;
+use tokio::time::Sleep;
 use tokio_rustls::TlsStream;
 
 use super::body::{Coding, Decoder};
+use super::connection::{LINGER, LINGER_BYTES};
 use super::field::Field;
 use super::gate::{AnswerBody, Gate, Order, Peer, Plan};
 use super::http1::{self, AnswerHead, Head, Malformed, Persistence, Version};
@@ -147,8 +149,8 @@ impl Handler for Gatekeeper {
         loop {
             match plan(&mut gate, request, &body, &mut peer, proof.take()) {
                 Plan::Prove(claim) => proof = Some(gate.prove(claim).await),
-                Plan::Answer { response: answer, .. } => return say(response, answer),
-                Plan::Folder { wanted, .. } => return say(response, gate.file(wanted).await),
+                Plan::Answer { response: answer, .. } => return say(response, answer, body),
+                Plan::Folder { wanted, .. } => return say(response, gate.file(wanted).await, body),
                 Plan::Forward(order) => return forward(&gate, order, body, response).await,
             }
         }
@@ -199,15 +201,51 @@ fn plan(
     gate.judge(&head, 0, peer, proof)
 }
 
-fn say(response: &mut Response, answer: hyper::Response<AnswerBody>) {
+fn say(response: &mut Response, answer: hyper::Response<AnswerBody>, unread: ReqBody) {
     let (parts, body) = answer.into_parts();
     response.status_code(parts.status);
     *response.headers_mut() = parts.headers;
-    response.body(ResBody::Boxed(Box::pin(Said(body))));
+    response.body(ResBody::Boxed(Box::pin(Said { body, leftover: Leftover::new(unread) })));
+}
+
+/// What a client still sends although its answer is complete. Some of it is read: a stream that is reset at once,
+/// which RFC 9113 (section 8.1) allows, makes curl and Node.js lose the answer.
+struct Leftover {
+    body: ReqBody,
+    left: usize,
+    time: Option<Pin<Box<Sleep>>>,
+}
+
+impl Leftover {
+    fn new(body: ReqBody) -> Self {
+        Self { body, left: LINGER_BYTES, time: None }
+    }
+
+    fn is_done(&self) -> bool {
+        self.body.is_end_stream()
+    }
+
+    /// Ready when the client has sent all, or so much or for so long that it will not listen.
+    fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+        while !self.is_done() {
+            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+                let time = self.time.get_or_insert_with(|| Box::pin(tokio::time::sleep(LINGER)));
+                return time.as_mut().poll(cx);
+            };
+            let Some(Ok(frame)) = frame else { return Poll::Ready(()) };
+            let length = frame.data_ref().map_or(0, Bytes::len);
+            let Some(left) = self.left.checked_sub(length) else { return Poll::Ready(()) };
+            self.left = left;
+        }
+        Poll::Ready(())
+    }
 }
 
 /// An answer of our own, with the kind of error that salvo wants.
-struct Said(AnswerBody);
+struct Said {
+    body: AnswerBody,
+    leftover: Leftover,
+}
 
 impl Body for Said {
     type Data = Bytes;
@@ -217,15 +255,18 @@ impl Body for Said {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        Pin::new(&mut self.0).poll_frame(cx).map_err(Into::into)
+        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
+            Some(frame) => Poll::Ready(Some(frame.map_err(Into::into))),
+            None => self.leftover.poll(cx).map(|()| None),
+        }
     }
 
     fn is_end_stream(&self) -> bool {
-        self.0.is_end_stream()
+        self.body.is_end_stream() && self.leftover.is_done()
     }
 
     fn size_hint(&self) -> SizeHint {
-        self.0.size_hint()
+        self.body.size_hint()
     }
 }
 
@@ -263,7 +304,7 @@ async fn forward(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Re
             let download = Download { answered: rest, upload, upstream: order.upstream };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
-        Err(failure) => say(response, gate.upstream_failed(&order, &failure)),
+        Err(failure) => say(response, gate.upstream_failed(&order, &failure), upload.leftover.body),
     }
 }
 
@@ -351,7 +392,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
 
 /// A request on its way from an HTTP/2 stream to the upstream.
 struct Upload {
-    body: ReqBody,
+    leftover: Leftover,
     coding: Coding,
     pending: Vec<u8>,
     written: usize,
@@ -362,7 +403,7 @@ struct Upload {
 impl Upload {
     fn new(head: Vec<u8>, body: ReqBody, coding: Coding) -> Self {
         let read_all = body.is_end_stream();
-        Self { body, coding, pending: head, written: 0, read_all, done: false }
+        Self { leftover: Leftover::new(body), coding, pending: head, written: 0, read_all, done: false }
     }
 
     /// Ready when all is written, or when no more can be: then the answer tells why.
@@ -382,7 +423,7 @@ impl Upload {
                 }
                 return Poll::Ready(());
             }
-            let Poll::Ready(frame) = Pin::new(&mut self.body).poll_frame(cx) else {
+            let Poll::Ready(frame) = Pin::new(&mut self.leftover.body).poll_frame(cx) else {
                 let _ = Pin::new(&mut link.wire).poll_flush(cx);
                 return Poll::Pending;
             };
@@ -421,7 +462,7 @@ impl Body for Download {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream } = &mut *self;
-        let Some(link) = slot else { return Poll::Ready(None) };
+        let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
         if !upload.done {
             let _ = upload.poll(cx, link);
         }
@@ -443,12 +484,12 @@ impl Body for Download {
                     put_back(slot, *persistence, upstream);
                 }
                 *slot = None;
-                return Poll::Ready(None);
+                return upload.leftover.poll(cx).map(|()| None);
             }
             match ready!(link.input.poll_read(cx, &mut link.wire)) {
                 Ok(0) if decoder.may_end_here() => {
                     *slot = None;
-                    return Poll::Ready(None);
+                    return upload.leftover.poll(cx).map(|()| None);
                 }
                 Ok(0) => return Poll::Ready(Some(Err("the upstream cut its answer off".into()))),
                 Ok(_) => {}
