@@ -326,7 +326,8 @@ impl Gate {
             Denial::Garbled(client) => {
                 let Client::Garbled { header, value, .. } = &client else { return page(&Page::Broken, head) };
                 let reason = format!("{header} holds no address");
-                journal.refused(client.address(), &client.to_string(), &reason, agent, None);
+                let who = rules.policy.trust.blocked(&client).to_string();
+                journal.refused(client.address(), &who, &reason, agent, None);
                 let address = client.address().to_string();
                 let reason = Refusal::Unreadable { header: value };
                 page(&Page::Refused { address: &address, reason, command: None, contact: None }, head)
@@ -336,7 +337,8 @@ impl Gate {
                 let command = format!("innkeeper whitelist add {address}{}", rules.config_flag);
                 if visit.path != "/favicon.ico" {
                     let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
-                    journal.refused(client.address(), &client.to_string(), &reason, agent, Some(&command));
+                    let who = rules.policy.trust.blocked(&client).to_string();
+                    journal.refused(client.address(), &who, &reason, agent, Some(&command));
                 }
                 let other = match &client {
                     Client::Behind { proxy, .. } => proxy.to_string(),
