@@ -278,12 +278,12 @@ impl Gate {
         peer: &mut Peer,
         sending: Sending,
     ) -> Plan {
+        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
+            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
+        }
         if rules.tell_arrivals && peer.announced.as_ref() != Some(&permit.client) {
             self.shared.journal.arrived(&permit.client.to_string(), head.first(Field::UserAgent));
             peer.announced = Some(permit.client.clone());
-        }
-        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
-            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
         }
         if matches!(head.method, "CONNECT" | "TRACE") {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
