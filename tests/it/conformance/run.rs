@@ -286,6 +286,8 @@ pub enum Reply {
     /// The connection was closed without a word.
     Closed,
     Answer(Answer),
+    /// Something that is not HTTP.
+    Foreign(Vec<u8>),
 }
 
 #[derive(Debug)]
@@ -325,7 +327,8 @@ pub fn send(from: IpAddr, to: SocketAddr, bytes: &[u8]) -> Reply {
     let _ = stream.write_all(bytes);
     let mut answer = Vec::new();
     match stream.read_to_end(&mut answer) {
-        _ if !answer.is_empty() => Reply::Answer(Answer::parse(&answer)),
+        _ if answer.starts_with(b"HTTP/") => Reply::Answer(Answer::parse(&answer)),
+        _ if !answer.is_empty() => Reply::Foreign(answer),
         Ok(_) => Reply::Closed,
         Err(error) if error.kind() == io::ErrorKind::ConnectionReset => Reply::Closed,
         Err(error) => panic!("{from} to {to}: {error}"),
