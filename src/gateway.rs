@@ -85,6 +85,12 @@ impl Server {
     /// No threads, no runtime, no signal handler.
     pub fn run(self) -> Result<(), Error> {
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
+        let main = runtime().map_err(cannot)?;
+        // Before anybody is served: a signal that nobody handles yet would cut a visitor off.
+        let signals = {
+            let _inside = main.enter();
+            Signals::handle().map_err(|error| Error::new("cannot wait for signals").caused_by(error))?
+        };
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let limits = Limits {
@@ -146,12 +152,11 @@ impl Server {
             rules,
             journal: self.journal.clone(),
         };
-        let signal = runtime().map_err(cannot)?.block_on(async {
+        main.block_on(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
-            asked_to_stop().await
+            signals.asked_to_stop().await;
         });
-        signal.map_err(|error| Error::new("cannot wait for signals").caused_by(error))?;
         self.journal.note("stopping: running requests have 10 s to finish");
         let _ = stop.send(true);
         closing.ask();
@@ -207,19 +212,39 @@ impl Heartbeat {
     }
 }
 
+/// The signals that ask a server to stop: SIGINT (Ctrl-C) and, as service managers send it, SIGTERM.
 #[cfg(unix)]
-async fn asked_to_stop() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+struct Signals {
+    interrupt: tokio::signal::unix::Signal,
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(not(unix))]
-async fn asked_to_stop() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+#[cfg(unix)]
+impl Signals {
+    fn handle() -> io::Result<Self> {
+        use tokio::signal::unix::{SignalKind, signal};
+        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
+    }
+
+    async fn asked_to_stop(mut self) {
+        tokio::select! {
+            _ = self.interrupt.recv() => {}
+            _ = self.terminate.recv() => {}
+        }
+    }
+}
+
+/// Ctrl-C.
+#[cfg(windows)]
+struct Signals(tokio::signal::windows::CtrlC);
+
+#[cfg(windows)]
+impl Signals {
+    fn handle() -> io::Result<Self> {
+        tokio::signal::windows::ctrl_c().map(Self)
+    }
+
+    async fn asked_to_stop(mut self) {
+        self.0.recv().await;
+    }
 }

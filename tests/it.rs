@@ -6,9 +6,13 @@ mod it {
     mod conformance {
         mod accounts;
         mod clients;
+        mod deviations;
         mod hosts;
         mod patterns;
+        mod requests;
+        mod run;
         mod settings;
+        mod starts;
     }
     mod config;
 }

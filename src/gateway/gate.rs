@@ -281,12 +281,12 @@ impl Gate {
         peer: &mut Peer,
         sending: Sending,
     ) -> Plan {
+        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
+            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
+        }
         if rules.tell_arrivals && peer.announced.as_ref() != Some(&permit.client) {
             self.shared.journal.arrived(&permit.client.to_string(), head.first(Field::UserAgent));
             peer.announced = Some(permit.client.clone());
-        }
-        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
-            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
         }
         if matches!(head.method, "CONNECT" | "TRACE") {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
@@ -329,7 +329,8 @@ impl Gate {
             Denial::Garbled(client) => {
                 let Client::Garbled { header, value, .. } = &client else { return page(&Page::Broken, head) };
                 let reason = format!("{header} holds no address");
-                journal.refused(client.address(), &client.to_string(), &reason, agent, None);
+                let who = rules.policy.trust.blocked(&client).to_string();
+                journal.refused(client.address(), &who, &reason, agent, None);
                 let address = client.address().to_string();
                 let reason = Refusal::Unreadable { header: value };
                 page(&Page::Refused { address: &address, reason, command: None, contact: None }, head)
@@ -341,7 +342,8 @@ impl Gate {
                 let command = format!("{shown}{}", rules.config_flag);
                 if visit.path != "/favicon.ico" {
                     let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
-                    journal.refused(client.address(), &client.to_string(), &reason, agent, Some(&command));
+                    let who = rules.policy.trust.blocked(&client).to_string();
+                    journal.refused(client.address(), &who, &reason, agent, Some(&command));
                 }
                 let other = match &client {
                     Client::Behind { proxy, .. } => proxy.to_string(),

@@ -231,8 +231,13 @@ fn compile(list: &ListSource, resolved: &Resolved, builder: &mut WhitelistBuilde
                 builder.pattern(&pattern, &entry.text, place);
             }
             Ok(named) => {
+                let patterns = resolved.get(&named.to_string()).map_or(&[][..], Vec::as_slice);
+                if patterns.is_empty() {
+                    notes
+                        .push(format!("{place}: `{named}` stands for no address now; it is looked up again"));
+                }
                 let id = builder.entry(&entry.text, place);
-                for pattern in resolved.get(&named.to_string()).into_iter().flatten() {
+                for pattern in patterns {
                     builder.cover(id, pattern);
                 }
             }
