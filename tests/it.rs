@@ -11,4 +11,8 @@ mod it {
         mod settings;
     }
     mod config;
+    mod gateway {
+        mod forwarding;
+    }
+    mod harness;
 }
