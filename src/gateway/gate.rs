@@ -494,7 +494,8 @@ fn order(
         own_host: upstream.authority(),
         client: rules.forward_client_ip.then(|| permit.client.address()),
         secure: visit.secure,
-        identity: rules.identity_header.as_deref().zip(permit.user.as_deref()),
+        identity_header: rules.identity_header.as_deref(),
+        user: permit.user.as_deref(),
         pass_authorization: rules.pass_authorization || rules.policy.sign_in.is_none(),
     };
     let coding = forward::write_request(head, &tidings, &mut bytes);

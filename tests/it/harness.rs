@@ -192,7 +192,8 @@ pub fn settings(top: &str, own: &str) -> String {
     let own: String = own.lines().map(|line| format!("  {line}\n")).collect();
     let section = if own.is_empty() { String::new() } else { format!("innkeeper:\n{own}") };
     let port = if top.contains("port: ") { "" } else { "port: 0\n" };
-    format!("{port}{top}\n{section}")
+    // What holds in a container and what does not shall be tested alike.
+    format!("{port}whitelistDockerHosts: false\n{top}\n{section}")
 }
 
 /// A file of the conformance data.

@@ -248,7 +248,8 @@ impl Talk {
         if lower.contains("\r\ntransfer-encoding: chunked\r\n") {
             loop {
                 let line = latin1(&self.until(b"\r\n")?);
-                let size = usize::from_str_radix(line.trim_end(), 16).expect("a chunk's size and nothing else");
+                let size =
+                    usize::from_str_radix(line.trim_end(), 16).expect("a chunk's size and nothing else");
                 body.extend(self.bytes(size)?);
                 assert_eq!(self.bytes(2)?, b"\r\n", "no trailers, and a line end behind each chunk");
                 if size == 0 {
