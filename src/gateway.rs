@@ -71,13 +71,15 @@ pub struct Server {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Where visits are told.
     pub journal: Journal,
+    /// By what it is asked to stop.
+    pub signals: Signals,
 }
 
 impl Server {
     /// Runs until a signal asks it to stop, and running requests have finished (10 s at most).
     ///
     /// # Errors
-    /// No threads, no runtime, no signal handler.
+    /// No threads, no runtime.
     pub fn run(self) -> Result<(), Error> {
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
         let settings = self.making.settings();
@@ -135,12 +137,10 @@ impl Server {
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
         let refresh = refresh(self.making, rules, self.resolved, self.journal.clone());
-        let signal = runtime().map_err(cannot)?.block_on(async {
+        self.signals.wait_beside(async {
             tokio::spawn(refresh);
             tokio::spawn(heartbeat.beat());
-            asked_to_stop().await
         });
-        signal.map_err(|error| Error::new("cannot wait for signals").caused_by(error))?;
         self.journal.note("stopping: running requests have 10 s to finish");
         let _ = stop.send(true);
         closing.ask();
@@ -226,19 +226,50 @@ impl Heartbeat {
     }
 }
 
-#[cfg(unix)]
-async fn asked_to_stop() -> io::Result<()> {
-    use tokio::signal::unix::{SignalKind, signal};
-    let mut interrupt = signal(SignalKind::interrupt())?;
-    let mut terminate = signal(SignalKind::terminate())?;
-    tokio::select! {
-        _ = interrupt.recv() => {}
-        _ = terminate.recv() => {}
-    }
-    Ok(())
+/// The signals by which a server is asked to stop: from when this is made, they end nothing by themselves.
+#[derive(Debug)]
+pub struct Signals {
+    runtime: tokio::runtime::Runtime,
+    #[cfg(unix)]
+    interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
+    terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(not(unix))]
-async fn asked_to_stop() -> io::Result<()> {
-    tokio::signal::ctrl_c().await
+impl Signals {
+    /// Catches them. Before anybody is told that the server listens, so that whoever waits for that may stop it.
+    ///
+    /// # Errors
+    /// No runtime, no signal handler.
+    pub fn catch() -> Result<Self, Error> {
+        let cannot = |error: io::Error| Error::new("cannot wait for signals").caused_by(error);
+        let runtime = runtime().map_err(cannot)?;
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (interrupt, terminate) = {
+                let _inside = runtime.enter();
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            };
+            Ok(Self { runtime, interrupt: interrupt.map_err(cannot)?, terminate: terminate.map_err(cannot)? })
+        }
+        #[cfg(not(unix))]
+        Ok(Self { runtime })
+    }
+
+    /// Starts `work` and waits for the first signal.
+    fn wait_beside(mut self, work: impl Future<Output = ()>) {
+        self.runtime.block_on(async {
+            work.await;
+            #[cfg(unix)]
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            #[cfg(not(unix))]
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
+    }
 }

@@ -11,7 +11,7 @@ use crate::gateway::gate::{Behind, Rules};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::rules::Making;
-use crate::gateway::{Server, names, rules};
+use crate::gateway::{Server, Signals, names, rules};
 use crate::policy::account::Accounts;
 use crate::policy::{Addresses, Satisfy};
 use crate::{store, ui};
@@ -63,6 +63,7 @@ fn start(settings: Settings) -> Result<Exit, Error> {
         min_level: settings.logging.min_log_level,
     })?;
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
+    let signals = Signals::catch()?;
     for note in &notes {
         ui::warning(note);
     }
@@ -74,7 +75,7 @@ fn start(settings: Settings) -> Result<Exit, Error> {
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
     introduce(settings, &rules, &listeners);
-    Server { listeners, making, rules, resolved, tls, journal }.run()?;
+    Server { listeners, making, rules, resolved, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
 }
 
