@@ -7,7 +7,7 @@ use std::os::unix::net::{UnixListener, UnixStream};
 use std::path::Path;
 use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use super::PATIENCE;
 
@@ -56,6 +56,7 @@ pub fn latin1(bytes: &[u8]) -> String {
 trait Stream: Read + Write + Send {
     fn close(&self, how: Shutdown);
     fn hold(&self) -> io::Result<()>;
+    fn write_timeout(&self, limit: Duration) -> io::Result<()>;
 }
 
 impl Stream for TcpStream {
@@ -66,6 +67,9 @@ impl Stream for TcpStream {
         self.set_nodelay(true)?;
         self.set_read_timeout(Some(3 * PATIENCE))
     }
+    fn write_timeout(&self, limit: Duration) -> io::Result<()> {
+        self.set_write_timeout(Some(limit))
+    }
 }
 
 impl Stream for UnixStream {
@@ -74,6 +78,9 @@ impl Stream for UnixStream {
     }
     fn hold(&self) -> io::Result<()> {
         self.set_read_timeout(Some(3 * PATIENCE))
+    }
+    fn write_timeout(&self, limit: Duration) -> io::Result<()> {
+        self.set_write_timeout(Some(limit))
     }
 }
 
@@ -266,6 +273,11 @@ impl Talk {
     /// Sends; `false`: nobody takes it any more.
     pub fn say(&mut self, bytes: impl AsRef<[u8]>) -> bool {
         self.stream.write_all(bytes.as_ref()).and_then(|()| self.stream.flush()).is_ok()
+    }
+
+    /// From now on [`Talk::say`] gives up when nothing is taken for so long.
+    pub fn write_timeout(&mut self, limit: Duration) {
+        self.stream.write_timeout(limit).unwrap();
     }
 
     /// Says no more.
