@@ -252,7 +252,12 @@ impl Gate {
         let rules = Arc::clone(&self.rules);
         match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
             Decision::Permit(permit) => self.admit(&rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => answer(self.refuse(&rules, head, &visit, denial), sending),
+            Decision::Deny(denial) => {
+                // Whoever cannot say where it is going may be read otherwise by somebody else.
+                let sending =
+                    if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
+                answer(self.refuse(&rules, head, &visit, denial), sending)
+            }
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
                 authorization: visit.authorization.unwrap_or_default().to_vec(),
