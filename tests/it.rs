@@ -13,6 +13,7 @@ mod it {
     mod config;
     mod gateway {
         mod forwarding;
+        mod smuggling;
         mod streams;
     }
     mod harness;
