@@ -12,6 +12,7 @@ mod it {
     }
     mod config;
     mod gateway {
+        mod admission;
         mod forwarding;
         mod smuggling;
         mod streams;
