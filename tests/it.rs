@@ -14,8 +14,11 @@ mod it {
     mod gateway {
         mod admission;
         mod forwarding;
+        mod mishaps;
         mod smuggling;
+        mod stopping;
         mod streams;
+        mod websocket;
     }
     mod harness;
 }

@@ -87,12 +87,11 @@ impl Stream for UnixStream {
 impl App {
     /// An application that does `script` on each connection.
     pub fn start(script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
-        Self::start_at("127.0.0.1:0", script)
+        Self::serve(TcpListener::bind("127.0.0.1:0").unwrap(), script)
     }
 
-    /// The same on a given port.
-    pub fn start_at(address: &str, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
-        let listener = TcpListener::bind(address).unwrap();
+    /// The same on a socket that listens already.
+    pub fn serve(listener: TcpListener, script: impl Fn(&mut Talk) + Send + Sync + 'static) -> Self {
         let url = format!("http://{}", listener.local_addr().unwrap());
         Self::accept(url, move || listener.accept().map(|(stream, _)| stream), script)
     }
