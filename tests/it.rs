@@ -14,6 +14,7 @@ mod it {
     mod gateway {
         mod admission;
         mod forwarding;
+        mod http2;
         mod mishaps;
         mod smuggling;
         mod stopping;

@@ -156,6 +156,14 @@ impl App {
         }
     }
 
+    /// Whether the connections that carried anything are so now, for those who have to wait in another way.
+    pub fn now(&self, so: impl Fn(&[Connection]) -> bool) -> bool {
+        let connections = self.shared.connections.lock().unwrap();
+        let used: Vec<Connection> =
+            connections.iter().filter(|connection| !connection.bytes.is_empty()).cloned().collect();
+        so(&used)
+    }
+
     /// Waits until every connection has ended, which is when the server has. What all of them carried.
     pub fn ended(&self) -> Vec<Connection> {
         let end = Instant::now() + PATIENCE;
