@@ -418,6 +418,8 @@ impl Connection {
                     return Next::Drop;
                 }
                 out.clear();
+                // The limit is for standing still, not for the whole.
+                self.watch.set(Some(self.gate.limits().body));
             }
         }
         let written = write_all(&mut self.wire, &mut self.watch, &out).await;
