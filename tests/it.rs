@@ -13,6 +13,7 @@ mod it {
     mod config;
     mod gateway {
         mod admission;
+        mod alone;
         mod forwarding;
         mod http2;
         mod mishaps;

@@ -143,6 +143,31 @@ fn a_stale_connection_is_replaced_once() {
 }
 
 #[test]
+fn requests_behind_a_repeated_one_are_not_lost() {
+    let app = tired();
+    let server = Innkeeper::before(&app.url);
+    let mut client = Client::of(&server);
+    let mut all = String::new();
+    for number in 0..6 {
+        all += &format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n");
+    }
+    client.send(all);
+    for _ in 0..6 {
+        assert_eq!(client.answer().status, 200);
+    }
+    server.stop();
+    let ended = app.ended();
+    let mut targets: Vec<&str> = Vec::new();
+    let texts: Vec<String> = ended.iter().map(crate::it::harness::app::Connection::text).collect();
+    for text in &texts {
+        targets.extend(text.split("\r\n\r\n").filter_map(|head| head.split(' ').nth(1)));
+    }
+    // The first of each connection is answered, the second dies with it and comes first on the next.
+    assert_eq!(targets, ["/0", "/1", "/1", "/2", "/2", "/3", "/3", "/4", "/4", "/5", "/5"][..targets.len()]);
+    assert_eq!(targets.last(), Some(&"/5"));
+}
+
+#[test]
 fn what_may_have_been_acted_upon_is_not_repeated() {
     for request in [
         "POST /x HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\n\r\nhello",
