@@ -76,21 +76,17 @@ pub struct Server {
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Where visits are told.
     pub journal: Journal,
+    /// By what it is asked to stop.
+    pub signals: Signals,
 }
 
 impl Server {
     /// Runs until a signal asks it to stop, and running requests have finished (10 s at most).
     ///
     /// # Errors
-    /// No threads, no runtime, no signal handler.
+    /// No threads, no runtime.
     pub fn run(self) -> Result<(), Error> {
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
-        let main = runtime().map_err(cannot)?;
-        // Before anybody is served: a signal that nobody handles yet would cut a visitor off.
-        let signals = {
-            let _inside = main.enter();
-            Signals::handle().map_err(|error| Error::new("cannot wait for signals").caused_by(error))?
-        };
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let limits = Limits {
@@ -152,10 +148,9 @@ impl Server {
             rules,
             journal: self.journal.clone(),
         };
-        main.block_on(async {
+        self.signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
-            signals.asked_to_stop().await;
         });
         self.journal.note("stopping: running requests have 10 s to finish");
         let _ = stop.send(true);
@@ -212,39 +207,50 @@ impl Heartbeat {
     }
 }
 
-/// The signals that ask a server to stop: SIGINT (Ctrl-C) and, as service managers send it, SIGTERM.
-#[cfg(unix)]
-struct Signals {
+/// The signals by which a server is asked to stop: from when this is made, they end nothing by themselves.
+#[derive(Debug)]
+pub struct Signals {
+    runtime: tokio::runtime::Runtime,
+    #[cfg(unix)]
     interrupt: tokio::signal::unix::Signal,
+    #[cfg(unix)]
     terminate: tokio::signal::unix::Signal,
 }
 
-#[cfg(unix)]
 impl Signals {
-    fn handle() -> io::Result<Self> {
-        use tokio::signal::unix::{SignalKind, signal};
-        Ok(Self { interrupt: signal(SignalKind::interrupt())?, terminate: signal(SignalKind::terminate())? })
-    }
-
-    async fn asked_to_stop(mut self) {
-        tokio::select! {
-            _ = self.interrupt.recv() => {}
-            _ = self.terminate.recv() => {}
+    /// Catches them. Before anybody is told that the server listens, so that whoever waits for that may stop it.
+    ///
+    /// # Errors
+    /// No runtime, no signal handler.
+    pub fn catch() -> Result<Self, Error> {
+        let cannot = |error: io::Error| Error::new("cannot wait for signals").caused_by(error);
+        let runtime = runtime().map_err(cannot)?;
+        #[cfg(unix)]
+        {
+            use tokio::signal::unix::{SignalKind, signal};
+            let (interrupt, terminate) = {
+                let _inside = runtime.enter();
+                (signal(SignalKind::interrupt()), signal(SignalKind::terminate()))
+            };
+            Ok(Self { runtime, interrupt: interrupt.map_err(cannot)?, terminate: terminate.map_err(cannot)? })
         }
-    }
-}
-
-/// Ctrl-C.
-#[cfg(windows)]
-struct Signals(tokio::signal::windows::CtrlC);
-
-#[cfg(windows)]
-impl Signals {
-    fn handle() -> io::Result<Self> {
-        tokio::signal::windows::ctrl_c().map(Self)
+        #[cfg(not(unix))]
+        Ok(Self { runtime })
     }
 
-    async fn asked_to_stop(mut self) {
-        self.0.recv().await;
+    /// Starts `work` and waits for the first signal.
+    fn wait_beside(mut self, work: impl Future<Output = ()>) {
+        self.runtime.block_on(async {
+            work.await;
+            #[cfg(unix)]
+            tokio::select! {
+                _ = self.interrupt.recv() => {}
+                _ = self.terminate.recv() => {}
+            }
+            #[cfg(not(unix))]
+            if tokio::signal::ctrl_c().await.is_err() {
+                std::future::pending::<()>().await;
+            }
+        });
     }
 }

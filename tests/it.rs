@@ -15,4 +15,16 @@ mod it {
         mod starts;
     }
     mod config;
+    mod gateway {
+        mod admission;
+        mod alone;
+        mod forwarding;
+        mod http2;
+        mod mishaps;
+        mod smuggling;
+        mod stopping;
+        mod streams;
+        mod websocket;
+    }
+    mod harness;
 }

@@ -12,7 +12,7 @@ use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::reload::ReadAgain;
 use crate::gateway::rules::Making;
-use crate::gateway::{Server, names, rules};
+use crate::gateway::{Server, Signals, names, rules};
 use crate::policy::account::Accounts;
 use crate::policy::{Addresses, Satisfy};
 use crate::{store, ui};
@@ -70,6 +70,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
         min_level: settings.logging.min_log_level,
     })?;
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
+    let signals = Signals::catch()?;
     for note in &notes {
         ui::warning(note);
     }
@@ -81,7 +82,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
     introduce(settings, &rules, &listeners);
-    Server { listeners, making, rules, resolved, read_again, tls, journal }.run()?;
+    Server { listeners, making, rules, resolved, read_again, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
 }
 

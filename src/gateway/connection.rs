@@ -168,7 +168,10 @@ impl Connection {
             Some(link) => link,
             None => match self.connect(&upstream, order.sending.head_length).await {
                 Some(Ok(link)) => link,
-                Some(Err(failure)) => return self.fail(&order, &failure).await,
+                Some(Err(failure)) => {
+                    self.input.consume(order.sending.head_length);
+                    return self.fail(&order, &failure).await;
+                }
                 None => return Next::Drop,
             },
         };
@@ -240,7 +243,6 @@ impl Connection {
     ) -> Reply {
         let limits = self.gate.limits();
         self.watch.set(if upload.has_read_all() { limits.answer } else { Some(limits.body) });
-        let closing = self.watch.is_closing();
         let Self { wire, input, watch, .. } = self;
         let mut uploading = true;
         let mut progress = 0;
@@ -258,7 +260,7 @@ impl Connection {
                 }
             }
             loop {
-                if let Some(reply) = read_reply(link, order, closing) {
+                if let Some(reply) = read_reply(link, order, watch.is_closing()) {
                     return Poll::Ready(reply);
                 }
                 match link.input.poll_read(cx, &mut link.wire) {
@@ -306,8 +308,14 @@ impl Connection {
         let mut uploading = !upload.is_done();
         let mut progress = 0;
         let whole = poll_fn(|cx| {
-            if uploading && !upload.poll(cx, wire, input, &mut link.wire).is_pending() {
-                uploading = false;
+            if uploading {
+                match upload.poll(cx, wire, input, &mut link.wire) {
+                    Poll::Pending => {}
+                    // Done, or it takes no more; what it says may be whole all the same.
+                    Poll::Ready(Ok(()) | Err(Interruption::Sink(_))) => uploading = false,
+                    // The client has left, and the upstream may be waiting for the rest.
+                    Poll::Ready(Err(_)) => return Poll::Ready(false),
+                }
             }
             match download.poll(cx, &mut link.wire, &mut link.input, wire) {
                 Poll::Ready(result) => return Poll::Ready(result.is_ok()),
@@ -414,6 +422,8 @@ impl Connection {
                     return Next::Drop;
                 }
                 out.clear();
+                // The limit is for standing still, not for the whole.
+                self.watch.set(Some(self.gate.limits().body));
             }
         }
         let written = write_all(&mut self.wire, &mut self.watch, &out).await;

@@ -44,7 +44,7 @@ pub enum Field {
     XRealIp,
 }
 
-/// Names longer than any guarded one cannot be one.
+/// So much of a name is looked at, in bytes: more than any guarded name or prefix has.
 const LONGEST: usize = 40;
 
 /// Prefixes of fields by which proxies assert who the user is, in dashed lower case.
@@ -58,7 +58,6 @@ impl Field {
         // Most fields of a browser begin with another letter than a guarded one.
         let first = name.first().copied().unwrap_or_default() | 0x20;
         if !matches!(first, b'a' | b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b'r' | b's' | b't' | b'u' | b'x')
-            || name.len() > LONGEST
         {
             return Self::Other;
         }
@@ -66,7 +65,7 @@ impl Field {
         for (to, from) in folded.iter_mut().zip(name) {
             *to = if *from == b'_' { b'-' } else { from.to_ascii_lowercase() };
         }
-        let folded = &folded[..name.len()];
+        let folded = &folded[..name.len().min(LONGEST)];
         let meaning = Self::of_folded(folded);
         // `Content_Length` is no `Content-Length` to any parser of HTTP; only what somebody might
         // take for an assertion is caught in its underscore form, and then it must not steer us.
@@ -105,7 +104,11 @@ impl Field {
             b"user-agent" => Self::UserAgent,
             b"x-forwarded-for" => Self::XForwardedFor,
             b"x-real-ip" => Self::XRealIp,
-            b"true-client-ip" | b"x-client-ip" | b"x-cluster-client-ip" => Self::Asserted,
+            b"cf-access-authenticated-user-email"
+            | b"cf-connecting-ipv6"
+            | b"true-client-ip"
+            | b"x-client-ip"
+            | b"x-cluster-client-ip" => Self::Asserted,
             _ if ASSERTED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Asserted,
             _ => Self::Other,
         }
@@ -130,6 +133,13 @@ impl Field {
                 | Self::Upgrade
         )
     }
+}
+
+/// Whether two names are the same to an application that cannot tell `_` from `-`.
+#[must_use]
+pub fn is_same_name(one: &str, other: &str) -> bool {
+    let folded = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
+    one.len() == other.len() && one.bytes().map(folded).eq(other.bytes().map(folded))
 }
 
 /// The names that `Connection` lines list, which are hop-by-hop for this message only.
@@ -187,6 +197,8 @@ mod tests {
             "x_real_ip",
             "CF_Connecting_IP",
             "True-Client-IP",
+            "CF-Connecting-IPv6",
+            "X-Authentik-Meta-Outpost-Configuration-Of-Somebody",
         ] {
             assert_eq!(Field::of(name.as_bytes()), Field::Asserted, "{name}");
             assert!(!Field::of(name.as_bytes()).passes_to_upstream(), "{name}");

@@ -6,7 +6,7 @@
 use std::net::IpAddr;
 
 use super::body::{Coding, Decoder};
-use super::field::Field;
+use super::field::{self, Field};
 use super::http1::{AnswerHead, Head, Version};
 
 /// What the gate found out about a request and tells the upstream.
@@ -22,8 +22,10 @@ pub struct Tidings<'a> {
     pub client: Option<IpAddr>,
     /// The client came over TLS.
     pub secure: bool,
-    /// The header that carries the user's name, and the name.
-    pub identity: Option<(&'a str, &'a str)>,
+    /// The header that carries the user's name, ours to write alone.
+    pub identity_header: Option<&'a str>,
+    /// The user's name, if one signed in.
+    pub user: Option<&'a str>,
     /// The client's `Authorization` passes.
     pub pass_authorization: bool,
 }
@@ -35,7 +37,8 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     for (field, kind) in head.fields.iter().zip(&head.kinds) {
         let passes =
             kind.passes_to_upstream() || (*kind == Field::Authorization && tidings.pass_authorization);
-        if passes && !head.listed.has(field.name.as_bytes()) {
+        let is_ours = tidings.identity_header.is_some_and(|ours| field::is_same_name(field.name, ours));
+        if passes && !is_ours && !head.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
@@ -50,7 +53,7 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     if let Some(host) = tidings.host {
         put_field(out, "X-Forwarded-Host", host);
     }
-    if let Some((name, user)) = tidings.identity {
+    if let Some((name, user)) = tidings.identity_header.zip(tidings.user) {
         put_field(out, name, user.as_bytes());
     }
     if head.websocket {
@@ -190,7 +193,8 @@ mod tests {
         own_host: "127.0.0.1:9",
         client: Some(IpAddr::V4(std::net::Ipv4Addr::new(192, 168, 0, 7))),
         secure: true,
-        identity: None,
+        identity_header: None,
+        user: None,
         pass_authorization: false,
     };
 
@@ -220,8 +224,8 @@ mod tests {
     #[test]
     fn our_own_words_cannot_be_struck_by_connection() {
         let request = "GET / HTTP/1.1\nHost: a\nConnection: Remote-User, X-Forwarded-For, Host, Authorization\nAuthorization: Basic x\n\n";
-        let tidings =
-            Tidings { identity: Some(("Remote-User", "alice")), target: "/", secure: false, ..TIDINGS };
+        let (identity_header, user) = (Some("Remote-User"), Some("alice"));
+        let tidings = Tidings { identity_header, user, target: "/", secure: false, ..TIDINGS };
         assert_eq!(
             forwarded(request, &tidings),
             "GET / HTTP/1.1\nHost: app.test:8000\nX-Forwarded-For: 192.168.0.7\nX-Forwarded-Proto: http\n\

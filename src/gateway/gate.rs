@@ -255,7 +255,12 @@ impl Gate {
         let rules = &this.rules;
         match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => answer(this.refuse(rules, head, &visit, denial), sending),
+            Decision::Deny(denial) => {
+                // Whoever cannot say where it is going may be read otherwise by somebody else.
+                let sending =
+                    if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
+                answer(this.refuse(rules, head, &visit, denial), sending)
+            }
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
                 authorization: visit.authorization.unwrap_or_default().to_vec(),
@@ -501,7 +506,8 @@ fn order(
         own_host: upstream.authority(),
         client: rules.forward_client_ip.then(|| permit.client.address()),
         secure: visit.secure,
-        identity: rules.identity_header.as_deref().zip(permit.user.as_deref()),
+        identity_header: rules.identity_header.as_deref(),
+        user: permit.user.as_deref(),
         pass_authorization: rules.pass_authorization || rules.policy.sign_in.is_none(),
     };
     let coding = forward::write_request(head, &tidings, &mut bytes);

@@ -181,10 +181,11 @@ fn plan(
         fields.push(httparse::Header { name: "cookie", value: &cookie });
     }
     let authority = request.uri().authority().map(|authority| authority.as_str().as_bytes());
-    let host = headers.get("host").map(HeaderValue::as_bytes);
-    let host = match (authority, host) {
-        (Some(authority), Some(host)) if !authority.eq_ignore_ascii_case(host) => None,
-        (authority, host) => authority.or(host),
+    let mut hosts = headers.get_all("host").iter().map(HeaderValue::as_bytes);
+    let host = match (authority, hosts.next(), hosts.next()) {
+        (_, _, Some(_)) => None,
+        (Some(authority), Some(host), None) if !authority.eq_ignore_ascii_case(host) => None,
+        (authority, host, None) => authority.or(host),
     };
     let Some(host) = host else {
         return super::gate::refuse_head(Malformed::Syntax("the request names no host, or two"));

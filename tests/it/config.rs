@@ -556,7 +556,7 @@ fn help_and_misuse() {
 }
 
 /// Compares with `tests/it/golden/<name>`; `UPDATE=1 cargo test` writes it anew.
-fn golden(name: &str, text: &str) {
+pub fn golden(name: &str, text: &str) {
     let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
     if std::env::var_os("UPDATE").is_some() {
         fs::create_dir_all(path.parent().unwrap()).unwrap();

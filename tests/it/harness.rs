@@ -1,0 +1,202 @@
+//! What the tests of the running server need: the real binary, an application behind it that records every byte, and
+//! a client that sends raw ones.
+//!
+//! Nothing here waits for time to pass. Every wait is for an event and ends after [`PATIENCE`] with a panic.
+
+pub mod app;
+pub mod client;
+
+use std::fs;
+use std::io::Read;
+use std::path::{Path, PathBuf};
+use std::process::{Child, Command, ExitStatus, Stdio};
+use std::sync::{Arc, Condvar, Mutex};
+use std::thread;
+use std::time::{Duration, Instant};
+
+use tempfile::TempDir;
+
+/// After so long an event that has to come will not.
+pub const PATIENCE: Duration = Duration::from_secs(20);
+
+/// What a stream of the server has said so far.
+#[derive(Clone, Default)]
+struct Output(Arc<(Mutex<String>, Condvar)>);
+
+impl Output {
+    fn follow(&self, mut stream: impl Read + Send + 'static) {
+        let this = self.clone();
+        thread::spawn(move || {
+            let mut piece = [0; 4096];
+            while let Ok(count @ 1..) = stream.read(&mut piece) {
+                this.0.0.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..count]));
+                this.0.1.notify_all();
+            }
+        });
+    }
+
+    fn text(&self) -> String {
+        self.0.0.lock().unwrap().clone()
+    }
+
+    /// Waits until `what` can be found in the text.
+    fn wait<T>(&self, what: &str, mut find: impl FnMut(&str) -> Option<T>) -> T {
+        let end = Instant::now() + PATIENCE;
+        let mut text = self.0.0.lock().unwrap();
+        loop {
+            if let Some(found) = find(&text) {
+                return found;
+            }
+            let left = end.saturating_duration_since(Instant::now());
+            assert!(!left.is_zero(), "the server did not say {what}; it said:\n{text}");
+            text = self.0.1.wait_timeout(text, left).unwrap().0;
+        }
+    }
+}
+
+/// A running server; killed when it is dropped.
+pub struct Innkeeper {
+    child: Child,
+    folder: TempDir,
+    stdout: Output,
+    stderr: Output,
+    /// The port it listens on, on 127.0.0.1.
+    pub port: u16,
+}
+
+/// A server that has ended by itself.
+pub struct Ended {
+    pub status: ExitStatus,
+    pub stdout: String,
+    pub stderr: String,
+}
+
+impl Innkeeper {
+    /// A server with these settings: `top` stands at the top level, `own` under `innkeeper:`, without indentation.
+    pub fn start(top: &str, own: &str) -> Self {
+        Self::start_with(top, own, &[])
+    }
+
+    /// The same, with further files in its folder.
+    pub fn start_with(top: &str, own: &str, files: &[(&str, &[u8])]) -> Self {
+        let folder = tempfile::tempdir().unwrap();
+        for (name, bytes) in files {
+            fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
+            fs::write(folder.path().join(name), bytes).unwrap();
+        }
+        fs::write(folder.path().join("config.yaml"), settings(top, own)).unwrap();
+        let mut child = command(folder.path())
+            .arg("serve")
+            .stdin(Stdio::null())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
+        let (stdout, stderr) = (Output::default(), Output::default());
+        stdout.follow(child.stdout.take().unwrap());
+        stderr.follow(child.stderr.take().unwrap());
+        let mut server = Self { child, folder, stdout, stderr, port: 0 };
+        server.port = server.stdout.wait("where it listens", |text| {
+            let (_, rest) = text.split_once("Innkeeper is listening on IPv4: ")?;
+            let (address, _) = rest.split_once('\n')?;
+            address.rsplit_once(':')?.1.parse().ok()
+        });
+        // The last line of the start: from here on it serves.
+        server.says("Who may come in: ");
+        server
+    }
+
+    /// A server in front of the application at `upstream`, with the default settings.
+    pub fn before(upstream: &str) -> Self {
+        Self::start("", &format!("upstream: {upstream}"))
+    }
+
+    /// Its folder.
+    pub fn folder(&self) -> &Path {
+        self.folder.path()
+    }
+
+    /// Waits until stdout holds `text`.
+    pub fn says(&self, text: &str) {
+        self.stdout.wait(text, |said| said.contains(text).then_some(()));
+    }
+
+    /// Waits until stderr holds `text`.
+    pub fn complains(&self, text: &str) {
+        self.stderr.wait(text, |said| said.contains(text).then_some(()));
+    }
+
+    /// What stderr holds by now.
+    pub fn complaints(&self) -> String {
+        self.stderr.text()
+    }
+
+    /// Its resident memory in KiB, where the system tells.
+    pub fn resident_memory(&self) -> Option<u64> {
+        let status = fs::read_to_string(format!("/proc/{}/status", self.child.id())).ok()?;
+        let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"))?;
+        line.trim().trim_end_matches("kB").trim().parse().ok()
+    }
+
+    /// Sends it a signal, such as `TERM`.
+    pub fn signal(&self, name: &str) {
+        let pid = self.child.id().to_string();
+        assert!(Command::new("kill").args([&format!("-{name}"), &pid]).status().unwrap().success());
+    }
+
+    /// Waits until it has ended.
+    pub fn ended(mut self) -> Ended {
+        let end = Instant::now() + PATIENCE;
+        let status = loop {
+            // The standard library can only wait for ever or not at all.
+            if let Some(status) = self.child.try_wait().unwrap() {
+                break status;
+            }
+            assert!(Instant::now() < end, "the server does not end");
+            thread::sleep(Duration::from_millis(5));
+        };
+        Ended { status, stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+
+    /// Asks it to stop, and waits until it has. It must do so without a fuss.
+    pub fn stop(self) -> Ended {
+        self.signal("TERM");
+        let ended = self.ended();
+        assert_eq!(ended.status.code(), Some(0), "{}", ended.stderr);
+        ended
+    }
+}
+
+impl Drop for Innkeeper {
+    fn drop(&mut self) {
+        let _ = self.child.kill();
+        let _ = self.child.wait();
+        let complaints = self.stderr.text();
+        if thread::panicking() {
+            eprintln!("--- the server said:\n{}\n--- and on stderr:\n{complaints}", self.stdout.text());
+        } else {
+            assert!(!complaints.contains("panicked"), "{complaints}");
+        }
+    }
+}
+
+/// The binary, to be run in `folder` with nothing in its environment that sets anything.
+pub fn command(folder: &Path) -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_innkeeper"));
+    command.current_dir(folder).env_clear().env("PATH", std::env::var_os("PATH").unwrap_or_default());
+    command
+}
+
+/// The text of a settings file.
+pub fn settings(top: &str, own: &str) -> String {
+    let own: String = own.lines().map(|line| format!("  {line}\n")).collect();
+    let section = if own.is_empty() { String::new() } else { format!("innkeeper:\n{own}") };
+    let port = if top.contains("port: ") { "" } else { "port: 0\n" };
+    // What holds in a container and what does not shall be tested alike.
+    format!("{port}whitelistDockerHosts: false\n{top}\n{section}")
+}
+
+/// A file of the conformance data.
+pub fn data(name: &str) -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
+}
