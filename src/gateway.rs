@@ -32,6 +32,8 @@ pub mod page;
 pub mod proving;
 /// New rules while the server runs.
 pub mod reload;
+/// Answers of our own.
+pub mod reply;
 /// From settings to rules.
 pub mod rules;
 /// The application behind the gate.

@@ -3,16 +3,12 @@
 //! HTTP/1 and HTTP/2 come through here alike. The verdict is taken from the head alone, on every request, from one
 //! immutable snapshot of the rules; whoever changes the rules sends a new one, and the next request meets it.
 
-use std::io;
 use std::net::IpAddr;
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
-use bytes::Bytes;
-use http_body_util::combinators::BoxBody;
-use http_body_util::{BodyExt, Full};
+use hyper::Response;
 use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
-use hyper::{Response, StatusCode};
 use tokio::sync::watch;
 
 use super::body::{Coding, Decoder};
@@ -21,19 +17,14 @@ use super::field::Field;
 use super::files::{self, Folder};
 use super::forward::{self, Tidings};
 use super::http1::{self, Head, Malformed, Version};
-use super::journal::{Journal, SignInFailure};
-use super::page::{self, Page, Refusal, Step};
+use super::journal::Journal;
+use super::page::{self, Page};
 use super::proving::{Proving, Unproven};
+use super::reply::{self, AnswerBody, Refused};
 use super::upstream::{Failure, Upstream};
 use crate::policy::client::{Client, ForwardedHeaders};
 use crate::policy::host::HostVerdict;
-use crate::policy::{Decision, Denial, HostCheck, Lack, Permit, Policy, Settled, Standing, Visit};
-
-/// The body of an answer of our own.
-pub type AnswerBody = BoxBody<Bytes, io::Error>;
-
-/// What is asked of a browser that has to sign in.
-const REALM: &str = "Innkeeper";
+use crate::policy::{Decision, Denial, HostCheck, Permit, Policy, Settled, Visit};
 
 /// Everything a change of settings replaces, in one piece.
 #[derive(Debug)]
@@ -235,7 +226,7 @@ impl Gate {
         };
         let (target, host) = match Target::of(head) {
             Ok(Target { target, host }) => (target, host),
-            Err(what) => return answer(page(&Page::Malformed { what }, head), sending.closing()),
+            Err(what) => return answer(reply::page(&Page::Malformed { what }, head), sending.closing()),
         };
         let visit = Visit {
             peer: peer.address,
@@ -247,7 +238,9 @@ impl Gate {
             forwarded: forwarded_headers(head),
         };
         let settled = match proof {
-            Some(Proof::Busy) => return answer(page(&Page::Busy { retry_after_seconds: 2 }, head), sending),
+            Some(Proof::Busy) => {
+                return answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending);
+            }
             Some(Proof::Settled(settled)) => Some(settled),
             None => None,
         };
@@ -259,7 +252,8 @@ impl Gate {
                 // Whoever cannot say where it is going may be read otherwise by somebody else.
                 let sending =
                     if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
-                answer(this.refuse(rules, head, &visit, denial), sending)
+                let refused = Refused { rules, head, visit: &visit, target, journal: &this.shared.journal };
+                answer(refused.answer(denial), sending)
             }
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
@@ -295,7 +289,7 @@ impl Gate {
         }
         if matches!(head.method, "CONNECT" | "TRACE") {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
-            return answer(page(&Page::MethodNotAllowed { allow }, head), sending);
+            return answer(reply::page(&Page::MethodNotAllowed { allow }, head), sending);
         }
         match &rules.behind {
             Behind::Upstream(upstream) => {
@@ -307,106 +301,15 @@ impl Gate {
                     method: head.method.parse().unwrap_or_default(),
                     path: visit.path.to_owned(),
                     headers: preconditions(head),
-                    accept: accept(head),
+                    accept: reply::accept(head),
                 },
                 sending,
             },
             Behind::Nothing if visit.method == "GET" || visit.method == "HEAD" => {
-                answer(welcome(head, permit, peer), sending)
+                answer(reply::welcome(head, permit, peer), sending)
             }
-            Behind::Nothing => answer(page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending),
-        }
-    }
-
-    /// The page for a refusal, after the owner was told.
-    fn refuse(
-        &self,
-        rules: &Rules,
-        head: &Head<'_>,
-        visit: &Visit<'_>,
-        denial: Denial,
-    ) -> Response<AnswerBody> {
-        let agent = head.first(Field::UserAgent);
-        let journal = &self.shared.journal;
-        let path = visit.path.as_bytes();
-        match denial {
-            Denial::Malformed(malformed) => page(&Page::Malformed { what: &malformed.to_string() }, head),
-            Denial::Garbled(client) => {
-                let Client::Garbled { header, value, .. } = &client else { return page(&Page::Broken, head) };
-                let reason = format!("{header} holds no address");
-                let who = rules.policy.trust.blocked(&client).to_string();
-                journal.refused(client.address(), &who, &reason, agent, None);
-                let address = client.address().to_string();
-                let reason = Refusal::Unreadable { header: value };
-                page(&Page::Refused { address: &address, reason, command: None, contact: None }, head)
-            }
-            Denial::Address { client, unlisted } => {
-                let address = unlisted.to_string();
-                // The page is read by strangers: where the settings lie is for the console alone.
-                let shown = format!("innkeeper whitelist add {address}");
-                let command = format!("{shown}{}", rules.config_flag);
-                if visit.path != "/favicon.ico" {
-                    let reason = format!("{address} is not in the whitelist ({})", rules.list_name);
-                    let who = rules.policy.trust.blocked(&client).to_string();
-                    journal.refused(client.address(), &who, &reason, agent, Some(&command));
-                }
-                let other = match &client {
-                    Client::Behind { proxy, .. } => proxy.to_string(),
-                    Client::Claimed { address, .. } => address.to_string(),
-                    _ => String::new(),
-                };
-                let reason = match &client {
-                    Client::Behind { .. } => Refusal::Forwarded { proxy: &other },
-                    Client::Claimed { .. } => Refusal::Claimed { claimed: &other },
-                    _ => Refusal::Unlisted,
-                };
-                page(&Page::Refused { address: &address, reason, command: Some(&shown), contact: None }, head)
-            }
-            Denial::Host(client) => {
-                let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
-                let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
-                // The command replaces the list, so it names what is listed already; that is not for strangers.
-                let hosts =
-                    rules.hosts.iter().map(String::as_str).chain([name]).collect::<Vec<_>>().join("\",\"");
-                let command =
-                    format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{}", rules.config_flag);
-                let reason = "It asked for a host name that is not known here";
-                journal.refused(client.address(), &client.to_string(), reason, agent, Some(&command));
-                page(&Page::UnknownHost { host: name, command: None }, head)
-            }
-            Denial::Insecure(client) => {
-                journal.refused(
-                    client.address(),
-                    &client.to_string(),
-                    "It came over http, and https is required",
-                    agent,
-                    None,
-                );
-                let host = String::from_utf8_lossy(visit.host.unwrap_or_default());
-                page(&Page::HttpsRequired { url: &format!("https://{host}{}", head.target) }, head)
-            }
-            Denial::Throttled { client, retry_after } => {
-                journal.failed_sign_in(
-                    client.address(),
-                    &client.to_string(),
-                    SignInFailure::Limited,
-                    head.method,
-                    path,
-                );
-                let retry_after_seconds =
-                    retry_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
-                page(&Page::TooManyAttempts { retry_after_seconds }, head)
-            }
-            Denial::SignIn { client, lack } => {
-                let failure = match lack {
-                    Lack::Missing => None,
-                    Lack::Unreadable => Some(SignInFailure::Unreadable),
-                    Lack::Wrong => Some(SignInFailure::Wrong),
-                };
-                if let Some(failure) = failure {
-                    journal.failed_sign_in(client.address(), &client.to_string(), failure, head.method, path);
-                }
-                page(&Page::SignIn { realm: REALM }, head)
+            Behind::Nothing => {
+                answer(reply::page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending)
             }
         }
     }
@@ -414,14 +317,7 @@ impl Gate {
     /// The page for an upstream that failed, after the owner was told.
     #[must_use]
     pub fn upstream_failed(&self, order: &Order, failure: &Failure) -> Response<AnswerBody> {
-        let place = order.upstream.name().to_owned();
-        let why = failure.to_string();
-        self.shared.journal.upstream_down(&place, failure);
-        let page = match failure {
-            Failure::Silent(limit) => Page::UpstreamSilent { upstream: &place, seconds: limit.as_secs() },
-            _ => Page::UpstreamDown { upstream: &place, why: &why },
-        };
-        boxed(page::render(&page, order.accept.as_deref()))
+        reply::upstream_failed(&self.shared.journal, &order.upstream, failure, order.accept.as_deref())
     }
 
     /// Takes note that the upstream answered.
@@ -443,7 +339,7 @@ impl Gate {
                 Page::Broken
             }
         };
-        boxed(page::render(&page, wanted.accept.as_deref()))
+        reply::boxed(page::render(&page, wanted.accept.as_deref()))
     }
 }
 
@@ -521,92 +417,12 @@ fn order(
         websocket: head.websocket,
         repeatable: idempotent && head.body.is_done() && !head.websocket,
         sending,
-        accept: accept(head),
+        accept: reply::accept(head),
     }
-}
-
-fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<AnswerBody> {
-    let rule = match &permit.standing {
-        Standing::Open => None,
-        Standing::Listed(rule) => Some(format!("{} {}", rule.place(), rule.text())),
-        Standing::Unlisted(_) | Standing::Unmeetable => {
-            Some("a password in place of a listed address".to_owned())
-        }
-    };
-    let next = [
-        Step {
-            what: "Put your app behind the door",
-            command: "innkeeper serve --upstream http://127.0.0.1:8001",
-        },
-        Step { what: "Or serve a folder", command: "innkeeper serve --root ." },
-    ];
-    let view = Page::Welcome {
-        address: &permit.client.address().to_string(),
-        verdict: "let in",
-        rule: rule.as_deref(),
-        user: permit.user.as_deref(),
-        protocol: head.version.name(),
-        tls: peer.tls,
-        next: &next,
-    };
-    page(&view, head)
-}
-
-/// The answer to bytes that are no request.
-#[must_use]
-pub fn refuse_head(malformed: Malformed) -> Plan {
-    let (status, what) = match malformed {
-        Malformed::Syntax(what) => (StatusCode::BAD_REQUEST, what),
-        Malformed::TooLarge => (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, ""),
-        Malformed::Version => {
-            (StatusCode::HTTP_VERSION_NOT_SUPPORTED, "its version is not HTTP/1.0 or HTTP/1.1")
-        }
-        Malformed::Coding => (StatusCode::NOT_IMPLEMENTED, "its transfer coding is not `chunked`"),
-        Malformed::Expectation => (StatusCode::EXPECTATION_FAILED, "its expectation is not `100-continue`"),
-    };
-    let view = if what.is_empty() { Page::HeadTooLarge } else { Page::Malformed { what } };
-    let mut response = boxed(page::render(&view, None));
-    *response.status_mut() = status;
-    let sending = Sending {
-        version: Version::Http11,
-        keeps_alive: false,
-        head_length: 0,
-        body: Decoder::empty(),
-        bodyless: false,
-    };
-    answer(response, sending)
-}
-
-/// The answer to a head that did not come to its end in time.
-#[must_use]
-pub fn head_too_slow() -> Plan {
-    let mut plan = refuse_head(Malformed::Syntax("its head did not come to its end in time"));
-    if let Plan::Answer { response, .. } = &mut plan {
-        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-    }
-    plan
 }
 
 const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
-}
-
-fn page(view: &Page<'_>, head: &Head<'_>) -> Response<AnswerBody> {
-    boxed(page::render(view, accept(head).as_deref()))
-}
-
-fn boxed(response: Response<Bytes>) -> Response<AnswerBody> {
-    response.map(|bytes| Full::new(bytes).map_err(|never| match never {}).boxed())
-}
-
-fn accept(head: &Head<'_>) -> Option<Vec<u8>> {
-    let mut lines = head.all(Field::Accept);
-    let first = lines.next()?.to_vec();
-    Some(lines.fold(first, |mut joined, line| {
-        joined.extend_from_slice(b", ");
-        joined.extend_from_slice(line);
-        joined
-    }))
 }
 
 fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
@@ -637,3 +453,24 @@ fn preconditions(head: &Head<'_>) -> HeaderMap {
     }
     map
 }
+
+/// The answer to bytes that are no request.
+#[must_use]
+pub fn refuse_head(malformed: Malformed) -> Plan {
+    answer(reply::malformed(malformed), LAST)
+}
+
+/// The answer to a head that did not come to its end in time.
+#[must_use]
+pub fn head_too_slow() -> Plan {
+    answer(reply::too_slow(), LAST)
+}
+
+/// How the last answer on a connection is sent, to a client of whose request nothing is known.
+const LAST: Sending = Sending {
+    version: Version::Http11,
+    keeps_alive: false,
+    head_length: 0,
+    body: Decoder::empty(),
+    bodyless: false,
+};

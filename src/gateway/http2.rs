@@ -25,8 +25,9 @@ use tokio_rustls::TlsStream;
 use super::body::{Coding, Decoder};
 use super::connection::{LINGER, LINGER_BYTES};
 use super::field::Field;
-use super::gate::{AnswerBody, Gate, Order, Peer, Plan};
+use super::gate::{Gate, Order, Peer, Plan};
 use super::http1::{self, AnswerHead, Head, Malformed, Persistence, Version};
+use super::reply::AnswerBody;
 use super::upstream::{Failure, Link, Upstream};
 use super::watch::Presence;
 
