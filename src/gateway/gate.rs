@@ -16,49 +16,18 @@ use super::buffer;
 use super::field::Field;
 use super::files::{self, Folder};
 use super::forward::{self, Tidings};
-use super::http1::{self, Head, Malformed, Version};
+use super::http1::{self, Head, Malformed, Persistence, Version};
 use super::journal::Journal;
 use super::page::{self, Page};
 use super::proving::{Proving, Unproven};
 use super::reply::{self, AnswerBody, Refused};
+use super::rules::{Behind, Rules};
+use super::target::Target;
 use super::upstream::{Failure, Upstream};
+use crate::config;
 use crate::policy::client::{Client, ForwardedHeaders};
 use crate::policy::host::HostVerdict;
-use crate::policy::{Decision, Denial, HostCheck, Permit, Policy, Settled, Visit};
-
-/// Everything a change of settings replaces, in one piece.
-#[derive(Debug)]
-pub struct Rules {
-    /// Who may come in.
-    pub policy: Policy,
-    /// What is behind the gate.
-    pub behind: Behind,
-    /// The upstream learns the client's address.
-    pub forward_client_ip: bool,
-    /// The header in which the upstream learns the user's name.
-    pub identity_header: Option<String>,
-    /// The upstream gets the client's `Authorization`.
-    pub pass_authorization: bool,
-    /// Whether new visitors are told about: `listen` is on, as in SillyTavern.
-    pub tell_arrivals: bool,
-    /// `hostWhitelist.hosts`, for the command that adds one.
-    pub hosts: Vec<String>,
-    /// What a command needs to find the settings, ` --config 'x'`, or nothing.
-    pub config_flag: String,
-    /// Where the list in force stands, for people.
-    pub list_name: String,
-}
-
-/// What is behind the gate.
-#[derive(Clone, Debug)]
-pub enum Behind {
-    /// An application.
-    Upstream(Arc<Upstream>),
-    /// A folder.
-    Folder(Arc<Folder>),
-    /// Nothing yet: a page says who you are to Innkeeper.
-    Nothing,
-}
+use crate::policy::{Decision, Denial, HostCheck, Permit, Settled, Visit};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -320,6 +289,16 @@ impl Gate {
         reply::upstream_failed(&self.shared.journal, &order.upstream, failure, order.accept.as_deref())
     }
 
+    /// Looks whether the upstream is there, so that the owner hears at the start when it is not. The connection is
+    /// kept for the first request.
+    pub async fn look_at_upstream(self) {
+        let Behind::Upstream(upstream) = &self.rules.behind else { return };
+        match upstream.connect().await {
+            Ok(link) => upstream.keep(link, Persistence::Keeps { seconds: None }),
+            Err(failure) => self.shared.journal.upstream_down(upstream.name(), &failure),
+        }
+    }
+
     /// Takes note that the upstream answered.
     pub fn upstream_answered(&self, upstream: &Upstream) {
         self.shared.journal.upstream_back(upstream.name());
@@ -343,46 +322,25 @@ impl Gate {
     }
 }
 
+impl Limits {
+    /// As the settings say, within what a buffer holds.
+    #[must_use]
+    pub fn of(limits: &config::Limits) -> Self {
+        Self {
+            idle: limits.idle_timeout,
+            head: limits.request_head_timeout,
+            body: limits.body_timeout,
+            answer: limits.header_timeout,
+            head_size: usize::try_from(limits.head_size).unwrap_or(buffer::SIZE).min(buffer::SIZE),
+        }
+    }
+}
+
 impl Sending {
     /// The same, but the connection closes after the answer.
     #[must_use]
     pub const fn closing(self) -> Self {
         Self { keeps_alive: false, ..self }
-    }
-}
-
-/// Where a request is addressed to.
-struct Target<'a> {
-    /// The origin form, byte for byte; `*` for an OPTIONS of the server as a whole.
-    target: &'a str,
-    host: Option<&'a [u8]>,
-}
-
-impl<'a> Target<'a> {
-    /// Takes the absolute form apart (RFC 9112, section 3.2.2). Its authority and `Host` have to be the same: what
-    /// one program routes by the one, another judges by the other.
-    fn of(head: &Head<'a>) -> Result<Self, &'static str> {
-        let target = head.target;
-        if target.contains('#') {
-            return Err("the request target has a fragment");
-        }
-        if target.starts_with('/') || (target == "*" && head.method == "OPTIONS") || head.method == "CONNECT"
-        {
-            return Ok(Self { target, host: head.host });
-        }
-        let rest = ["http://", "https://"]
-            .into_iter()
-            .find_map(|scheme| target.get(..scheme.len()).filter(|start| start.eq_ignore_ascii_case(scheme)))
-            .map(|scheme| &target[scheme.len()..])
-            .ok_or("the request target is neither a path nor a URL")?;
-        let (authority, target) = rest.split_at(rest.find(['/', '?']).unwrap_or(rest.len()));
-        if !head.host.is_some_and(|host| host.eq_ignore_ascii_case(authority.as_bytes())) {
-            return Err("the request target and the Host field name two hosts");
-        }
-        match target.as_bytes().first() {
-            Some(b'/') => Ok(Self { target, host: head.host }),
-            _ => Err("the request target has no path"),
-        }
     }
 }
 
@@ -439,21 +397,6 @@ fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
     headers
 }
 
-/// The fields that a file's answer depends on.
-fn preconditions(head: &Head<'_>) -> HeaderMap {
-    const NAMES: [&str; 6] =
-        ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
-    let mut map = HeaderMap::new();
-    for field in head.fields {
-        if let Some(name) = NAMES.into_iter().find(|name| field.name.eq_ignore_ascii_case(name))
-            && let Ok(value) = HeaderValue::from_bytes(field.value)
-        {
-            map.append(HeaderName::from_static(name), value);
-        }
-    }
-    map
-}
-
 /// The answer to bytes that are no request.
 #[must_use]
 pub fn refuse_head(malformed: Malformed) -> Plan {
@@ -474,3 +417,18 @@ const LAST: Sending = Sending {
     body: Decoder::empty(),
     bodyless: false,
 };
+
+/// The fields that a file's answer depends on.
+fn preconditions(head: &Head<'_>) -> HeaderMap {
+    const NAMES: [&str; 6] =
+        ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
+    let mut map = HeaderMap::new();
+    for field in head.fields {
+        if let Some(name) = NAMES.into_iter().find(|name| field.name.eq_ignore_ascii_case(name))
+            && let Ok(value) = HeaderValue::from_bytes(field.value)
+        {
+            map.append(HeaderName::from_static(name), value);
+        }
+    }
+    map
+}

@@ -10,7 +10,8 @@ use std::time::Instant;
 
 use tokio::sync::Semaphore;
 
-use super::gate::{Proof, Rules};
+use super::gate::Proof;
+use super::rules::Rules;
 use crate::policy::Settled;
 use crate::policy::account::Claim;
 use crate::policy::throttle::Admission;

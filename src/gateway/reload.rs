@@ -9,10 +9,9 @@ use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
 
-use super::gate::Rules;
 use super::journal::Journal;
 use super::names;
-use super::rules::{Making, REFRESH, Resolved};
+use super::rules::{Making, REFRESH, Resolved, Rules};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::policy::account::Accounts;

@@ -11,10 +11,11 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Response, StatusCode};
 
 use super::field::Field;
-use super::gate::{Peer, Rules};
+use super::gate::Peer;
 use super::http1::{Head, Malformed};
 use super::journal::{Journal, SignInFailure};
 use super::page::{self, Page, Refusal, Step};
+use super::rules::Rules;
 use super::upstream::{Failure, Upstream};
 use crate::policy::client::Client;
 use crate::policy::{Denial, Lack, Permit, Standing, Visit};
@@ -134,6 +135,7 @@ impl Refused<'_> {
 }
 
 /// The page where there is neither an app nor a folder: who the visitor is to Innkeeper, and what to do next.
+#[must_use]
 pub fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<AnswerBody> {
     let rule = match &permit.standing {
         Standing::Open => None,

@@ -7,7 +7,6 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use super::files::Folder;
-use super::gate::{Behind, Rules};
 use super::names;
 use super::upstream::{Place as UpstreamPlace, Upstream};
 use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
@@ -19,6 +18,40 @@ use crate::policy::host::{HostPattern, Hosts};
 use crate::policy::throttle::Throttle;
 use crate::policy::whitelist::{Place, Whitelist, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
+
+/// Everything a change of settings replaces, in one piece.
+#[derive(Debug)]
+pub struct Rules {
+    /// Who may come in.
+    pub policy: Policy,
+    /// What is behind the gate.
+    pub behind: Behind,
+    /// The upstream learns the client's address.
+    pub forward_client_ip: bool,
+    /// The header in which the upstream learns the user's name.
+    pub identity_header: Option<String>,
+    /// The upstream gets the client's `Authorization`.
+    pub pass_authorization: bool,
+    /// Whether new visitors are told about: `listen` is on, as in SillyTavern.
+    pub tell_arrivals: bool,
+    /// `hostWhitelist.hosts`, for the command that adds one.
+    pub hosts: Vec<String>,
+    /// What a command needs to find the settings, ` --config 'x'`, or nothing.
+    pub config_flag: String,
+    /// Where the list in force stands, for people.
+    pub list_name: String,
+}
+
+/// What is behind the gate.
+#[derive(Clone, Debug)]
+pub enum Behind {
+    /// An application.
+    Upstream(Arc<Upstream>),
+    /// A folder.
+    Folder(Arc<Folder>),
+    /// Nothing yet: a page says who you are to Innkeeper.
+    Nothing,
+}
 
 /// What names in the lists stand for at the moment.
 pub type Resolved = BTreeMap<String, Vec<IpPattern>>;

@@ -6,6 +6,7 @@
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Duration;
 
 use socket2::{SockRef, TcpKeepalive};
@@ -16,6 +17,7 @@ use tokio_rustls::TlsAcceptor;
 use super::connection::Connection;
 use super::gate::{Gate, Peer};
 use super::http2::{self, Arrival, Arrivals};
+use super::listener::Listener;
 use super::upstream;
 use super::watch::{Closing, Presence, Watch};
 use super::wire::Wire;
@@ -48,8 +50,35 @@ pub struct Worker {
 }
 
 impl Worker {
+    /// Starts a thread that serves on copies of `listeners` until `stop` says so. The first worker (number 0) also
+    /// looks whether the app is there.
+    ///
+    /// # Errors
+    /// No more threads or file descriptors.
+    pub fn start(
+        self,
+        number: usize,
+        listeners: &[Listener],
+        stop: watch::Receiver<bool>,
+    ) -> io::Result<JoinHandle<()>> {
+        let runtime = super::runtime()?;
+        let listeners = {
+            let _inside = runtime.enter();
+            listeners.iter().map(Listener::accept_too).collect::<io::Result<Vec<_>>>()?
+        };
+        std::thread::Builder::new().name(format!("worker-{number}")).spawn(move || {
+            runtime.block_on(async {
+                if number == 0 {
+                    tokio::spawn(self.gate.clone().look_at_upstream());
+                }
+                self.work(listeners, stop).await;
+            });
+            runtime.shutdown_background();
+        })
+    }
+
     /// Serves until `stop` says so, then lets running requests finish.
-    pub async fn work(self, listeners: Vec<TcpListener>, mut stop: watch::Receiver<bool>) {
+    async fn work(self, listeners: Vec<TcpListener>, mut stop: watch::Receiver<bool>) {
         let head_size = self.gate.limits().head_size;
         let (arrivals, salvo, serving) = http2::server(self.gate.clone(), head_size);
         let serving = tokio::spawn(serving);
