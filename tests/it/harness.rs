@@ -57,7 +57,8 @@ impl Output {
 /// A running server; killed when it is dropped.
 pub struct Innkeeper {
     child: Child,
-    folder: TempDir,
+    /// Kept until it has ended.
+    _folder: TempDir,
     stdout: Output,
     stderr: Output,
     /// The port it listens on, on 127.0.0.1.
@@ -95,7 +96,7 @@ impl Innkeeper {
         let (stdout, stderr) = (Output::default(), Output::default());
         stdout.follow(child.stdout.take().unwrap());
         stderr.follow(child.stderr.take().unwrap());
-        let mut server = Self { child, folder, stdout, stderr, port: 0 };
+        let mut server = Self { child, _folder: folder, stdout, stderr, port: 0 };
         server.port = server.stdout.wait("where it listens", |text| {
             let (_, rest) = text.split_once("Innkeeper is listening on IPv4: ")?;
             let (address, _) = rest.split_once('\n')?;
@@ -111,11 +112,6 @@ impl Innkeeper {
         Self::start("", &format!("upstream: {upstream}"))
     }
 
-    /// Its folder.
-    pub fn folder(&self) -> &Path {
-        self.folder.path()
-    }
-
     /// Waits until stdout holds `text`.
     pub fn says(&self, text: &str) {
         self.stdout.wait(text, |said| said.contains(text).then_some(()));
@@ -124,11 +120,6 @@ impl Innkeeper {
     /// Waits until stderr holds `text`.
     pub fn complains(&self, text: &str) {
         self.stderr.wait(text, |said| said.contains(text).then_some(()));
-    }
-
-    /// What stderr holds by now.
-    pub fn complaints(&self) -> String {
-        self.stderr.text()
     }
 
     /// Its resident memory in KiB, where the system tells.
@@ -173,7 +164,10 @@ impl Drop for Innkeeper {
         let _ = self.child.wait();
         let complaints = self.stderr.text();
         if thread::panicking() {
-            eprintln!("--- the server said:\n{}\n--- and on stderr:\n{complaints}", self.stdout.text());
+            #[expect(clippy::print_stderr, reason = "the report of a test that has failed")]
+            {
+                eprintln!("--- the server said:\n{}\n--- and on stderr:\n{complaints}", self.stdout.text());
+            }
         } else {
             assert!(!complaints.contains("panicked"), "{complaints}");
         }
@@ -189,8 +183,8 @@ pub fn command(folder: &Path) -> Command {
 
 /// The text of a settings file.
 pub fn settings(top: &str, own: &str) -> String {
-    let own: String = own.lines().map(|line| format!("  {line}\n")).collect();
-    let section = if own.is_empty() { String::new() } else { format!("innkeeper:\n{own}") };
+    let own = own.replace('\n', "\n  ");
+    let section = if own.is_empty() { String::new() } else { format!("innkeeper:\n  {own}\n") };
     let port = if top.contains("port: ") { "" } else { "port: 0\n" };
     // What holds in a container and what does not shall be tested alike.
     format!("{port}whitelistDockerHosts: false\n{top}\n{section}")

@@ -1,5 +1,7 @@
 //! Requests and answers on their way: what the application gets, and what the client gets of its answers.
 
+use std::fmt::Write;
+
 use crate::it::harness::Innkeeper;
 use crate::it::harness::app::{App, latin1};
 use crate::it::harness::client::{Client, End};
@@ -42,7 +44,7 @@ fn targets_pass_byte_for_byte() {
     for target in targets {
         assert_eq!(client.get(target).text(), "ok", "{target}");
         let target = latin1(target.as_bytes());
-        expected += &format!("GET {target} HTTP/1.1\r\nHost: app.test\r\n{OURS}\r\n");
+        write!(expected, "GET {target} HTTP/1.1\r\nHost: app.test\r\n{OURS}\r\n").unwrap();
     }
     let used = app.wait("all", |used| used.len() == 1 && used[0].requests == targets.len());
     assert_eq!(used[0].text(), expected);
@@ -221,7 +223,10 @@ fn a_client_of_http_1_0_is_served() {
             let said = match request.target() {
                 "/chunked" => talk
                     .say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n2\r\nok\r\n0\r\nX: y\r\n\r\n"),
-                "/close" => talk.say("HTTP/1.0 200 Fine\r\n\r\nok") && false,
+                "/close" => {
+                    talk.say("HTTP/1.0 200 Fine\r\n\r\nok");
+                    false
+                }
                 _ => talk.say("HTTP/1.1 200 OK\r\nContent-Length: 2\r\n\r\nok"),
             };
             if !said {
@@ -397,18 +402,15 @@ fn pipelined_requests_are_answered_in_order() {
     });
     let server = Innkeeper::before(&app.url);
     let mut client = Client::of(&server);
-    let mut all = String::new();
-    for number in 0..200 {
-        all += &match number % 4 {
-            0 => format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"),
-            1 => format!("POST /{number} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"),
-            2 => format!("\r\nGET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"),
-            _ => format!(
-                "POST /{number} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
-            ),
-        };
-    }
-    client.send(all);
+    let request = |number: usize| match number % 4 {
+        0 => format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        1 => format!("POST /{number} HTTP/1.1\r\nHost: a\r\nContent-Length: 4\r\n\r\nbody"),
+        2 => format!("\r\nGET /{number} HTTP/1.1\r\nHost: a\r\n\r\n"),
+        _ => format!(
+            "POST /{number} HTTP/1.1\r\nHost: a\r\nTransfer-Encoding: chunked\r\n\r\n4\r\nbody\r\n0\r\n\r\n"
+        ),
+    };
+    client.send((0..200).map(request).collect::<String>());
     for number in 0..200 {
         let body = if number % 2 == 0 { "" } else { "body" };
         assert_eq!(client.answer().text(), format!("/{number}{body}"));

@@ -1,5 +1,6 @@
 //! HTTP/2 over TLS, and HTTP/1.1 over TLS: the same gate, reached another way.
 
+use std::fmt::Write;
 use std::net::TcpStream;
 use std::sync::Arc;
 use std::sync::Mutex;
@@ -124,7 +125,7 @@ fn requests_pass_as_they_do_over_http_1() {
     {
         let (head, body) = secure.ask(&mut sender, get(target));
         assert_eq!((head.status().as_u16(), body.as_str()), (200, "ok"), "{target}");
-        expected += &format!("GET {target} HTTP/1.1\r\nHost: app.test\r\n{OURS}\r\n");
+        write!(expected, "GET {target} HTTP/1.1\r\nHost: app.test\r\n{OURS}\r\n").unwrap();
     }
     assert_eq!(app.got(11), expected);
     for method in ["HEAD", "OPTIONS", "DELETE", "PROPFIND"] {
@@ -291,7 +292,7 @@ fn events_and_ends_arrive_as_they_happen() {
     let (confirmed, wait) = channel();
     let wait = Mutex::new(wait);
     let app = App::start(move |talk| {
-        while let Some(request) = talk.request() {
+        if let Some(request) = talk.request() {
             if request.target() == "/cut" {
                 talk.say("HTTP/1.1 200 OK\r\nContent-Length: 10\r\n\r\nhello");
                 return;
@@ -304,7 +305,7 @@ fn events_and_ends_arrive_as_they_happen() {
                 }
             }
             // The client leaves in the middle.
-            return talk.listen();
+            talk.listen();
         }
     });
     let secure = Secure::before(&app);

@@ -45,7 +45,8 @@ fn a_start_that_fails_says_why() {
     for (top, own, arguments) in cases {
         let (code, said) = refused(top, own, arguments);
         assert_eq!(code, Some(2), "{top} {own} {arguments:?}: {said}");
-        all += &format!("{said}\n");
+        all.push_str(&said);
+        all.push('\n');
     }
     golden("starts.txt", &all);
 }
@@ -147,7 +148,7 @@ fn heads_that_are_too_large_are_refused() {
         let mut client = Client::of(&server);
         client.try_send(&head);
         let answer = client.answer();
-        assert_eq!((answer.status, answer.field("connection")), (431, Some("close")), "{:.40}", head);
+        assert_eq!((answer.status, answer.field("connection")), (431, Some("close")), "{head:.40}");
         assert_eq!(client.end(), End::Closed(String::new()));
     }
     // A header that never ends is not read for ever.

@@ -147,11 +147,8 @@ fn requests_behind_a_repeated_one_are_not_lost() {
     let app = tired();
     let server = Innkeeper::before(&app.url);
     let mut client = Client::of(&server);
-    let mut all = String::new();
-    for number in 0..6 {
-        all += &format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n");
-    }
-    client.send(all);
+    let request = |number| format!("GET /{number} HTTP/1.1\r\nHost: a\r\n\r\n");
+    client.send((0..6).map(request).collect::<String>());
     for _ in 0..6 {
         assert_eq!(client.answer().status, 200);
     }
@@ -416,7 +413,7 @@ fn large_bodies_arrive_whole() {
         }
     });
     let server = Innkeeper::before(&app.url);
-    let body: Vec<u8> = (0..SIZE).map(|at| (at % 251) as u8).collect();
+    let body: Vec<u8> = (0..=250).cycle().take(SIZE).collect();
     for chunked in [false, true] {
         let mut client = Client::of(&server);
         let mut sender = client.stream.try_clone().unwrap();

@@ -217,7 +217,7 @@ impl Talk {
 
     /// Reads once. `false`: the other side has closed.
     pub fn read(&mut self) -> bool {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = vec![0; 64 * 1024];
         let count = self.stream.read(&mut piece).unwrap_or(0);
         self.unread.extend_from_slice(&piece[..count]);
         self.note(|connection| {

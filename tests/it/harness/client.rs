@@ -99,7 +99,7 @@ impl Client {
 
     /// Reads once; how many bytes came.
     fn read(&mut self) -> io::Result<usize> {
-        let mut piece = [0; 64 * 1024];
+        let mut piece = vec![0; 64 * 1024];
         let count = self.stream.read(&mut piece)?;
         self.unread.extend_from_slice(&piece[..count]);
         Ok(count)
