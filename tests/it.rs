@@ -14,5 +14,6 @@ mod it {
         mod settings;
         mod starts;
     }
+    mod architecture;
     mod config;
 }
