@@ -14,6 +14,7 @@ mod it {
         mod settings;
         mod starts;
     }
+    mod architecture;
     mod config;
     mod gateway {
         mod admission;
