@@ -50,6 +50,18 @@ pub fn read(data_root: &Path) -> Result<Accounts, Error> {
     Ok(Accounts::new(accounts.into_values()))
 }
 
+/// Whether there is an account folder in the data folder at all.
+#[must_use]
+pub fn exists(data_root: &Path) -> bool {
+    data_root.join(FOLDER).is_dir()
+}
+
+/// The account that SillyTavern makes at its first start: an admin without a password.
+#[must_use]
+pub fn first_account() -> Account {
+    Account { handle: "default-user".into(), name: "User".to_owned(), admin: true, enabled: true, hash: None }
+}
+
 /// The account in the file at `path`, if it is one.
 fn account(path: &Path) -> Result<Option<Account>, Error> {
     let refused = || Error::new(format!("cannot read the account record `{}`", path.display()));

@@ -69,6 +69,12 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
             .then(|| settings.access_log_path()),
         min_level: settings.logging.min_log_level,
     })?;
+    if settings.rate_limiting.prefer_real_ip_header {
+        ui::warning(
+            "`rateLimiting.preferRealIpHeader` changes nothing here: whoever sends a header could choose what is counted; \
+             name your proxy in `innkeeper.trustedProxies`, and its clients are counted one by one",
+        );
+    }
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
     let signals = Signals::catch()?;
     for note in &notes {
@@ -87,7 +93,14 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
 }
 
 fn accounts(settings: &Settings) -> Result<Accounts, Error> {
-    if settings.enable_user_accounts { store::read(&settings.data_root) } else { Ok(Accounts::new([])) }
+    if !settings.enable_user_accounts {
+        return Ok(Accounts::new([]));
+    }
+    if !settings.per_user_basic_auth && !store::exists(&settings.data_root) {
+        // SillyTavern has not run yet. When it does, it begins with this account, which needs no password.
+        return Ok(Accounts::new([store::first_account()]));
+    }
+    store::read(&settings.data_root)
 }
 
 fn account(account: &crate::policy::account::Account) -> Account {

@@ -114,13 +114,15 @@ impl Worker {
 
     async fn accept(self, listener: TcpListener, arrivals: Arrivals) {
         loop {
-            if self.closing.open() >= self.max_connections {
-                tokio::time::sleep(BREATHER).await;
-                continue;
-            }
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    let presence = Presence::new(&self.closing);
+                    // Beyond the limit nobody else is accepted, and whoever was waits for a place.
+                    let presence = loop {
+                        match Presence::new(&self.closing, self.max_connections) {
+                            Some(presence) => break presence,
+                            None => tokio::time::sleep(BREATHER).await,
+                        }
+                    };
                     tokio::spawn(self.clone().welcome(stream, address, arrivals.clone(), presence));
                 }
                 Err(error) if is_theirs(&error) => {}

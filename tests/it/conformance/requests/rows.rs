@@ -406,6 +406,15 @@ pub const ROWS: &[Row] = &[
         ],
     },
     Row {
+        reason: "`preferRealIpHeader` lets the sender choose what is counted, so it changes nothing here, and that is said",
+        cases: &[(
+            "rate-real-ip",
+            &[0],
+            "start",
+            "warning: `rateLimiting.preferRealIpHeader` changes nothing here: whoever sends a header could choose what is counted; name your proxy in `innkeeper.trustedProxies`, and its clients are counted one by one",
+        )],
+    },
+    Row {
         reason: "a failed login is told with the address that the peer named",
         cases: &[(
             "rate-header-ignored",
