@@ -107,6 +107,43 @@ impl IpPattern {
         }
     }
 
+    /// Whether the pattern takes every address that `other` takes. Sure of each yes; a mask with holes may say no to
+    /// a range that it does take. Zones are not compared, as [`IpPattern::contains`] does not.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self.span(), other.span()) {
+            (Span::Everyone, _) => true,
+            (Span::V4 { first, last }, Span::V4 { first: least, last: most }) => {
+                first <= least && most <= last
+            }
+            (Span::V6 { first, last }, Span::V6 { first: least, last: most }) => {
+                first <= least && most <= last
+            }
+            (Span::V4 { first, last }, Span::V4Mask(Mask { value, mask })) => {
+                first <= value && (value | !mask) <= last
+            }
+            (Span::V6 { first, last }, Span::V6Mask(Mask { value, mask })) => {
+                first <= value && (value | !mask) <= last
+            }
+            (Span::V4Mask(ours), Span::V4Mask(Mask { value, mask })) => {
+                ours.mask & mask == ours.mask && value & ours.mask == ours.value
+            }
+            (Span::V6Mask(ours), Span::V6Mask(Mask { value, mask })) => {
+                ours.mask & mask == ours.mask && value & ours.mask == ours.value
+            }
+            // Bits that are the same in the first and the last number, and in all above them, are the same in between.
+            (Span::V4Mask(Mask { value, mask }), Span::V4 { first, last }) => {
+                let fixed = !u32::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
+                mask & fixed == mask && first & mask == value
+            }
+            (Span::V6Mask(Mask { value, mask }), Span::V6 { first, last }) => {
+                let fixed = !u128::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
+                mask & fixed == mask && first & mask == value
+            }
+            _ => false,
+        }
+    }
+
     /// What the writer of the entry may not have meant, for a warning beside it. Empty for most.
     #[must_use]
     pub fn cautions(&self) -> Vec<Caution> {
