@@ -358,7 +358,12 @@ fn misuse(rendered: &StyledStr, page: &str) -> Error {
     let text = rendered.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    let message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    let mut message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    // What is missing follows in lines of its own; the first will do.
+    if message.ends_with(':') {
+        let missing = lines.next().unwrap_or_default();
+        message = format!("{message} `{missing}`");
+    }
     let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
     tips.fold(Error::new(message), Error::hint).hint(format!("see `innkeeper {page}`"))
 }

@@ -11,4 +11,5 @@ mod it {
         mod settings;
     }
     mod config;
+    mod whitelist;
 }

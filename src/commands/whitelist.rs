@@ -24,113 +24,92 @@ pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
         Found::Missing(file) => return Err(vec![missing(&file)]),
     };
     let sources = Sources { file, flags: &whitelist.flags, variables };
-    let talk = Talk { quiet: whitelist.quiet };
+    let speech = if whitelist.quiet { Speech::Quiet } else { Speech::Full };
     match &whitelist.action {
         WhitelistAction::List { json } => list::list(&sources.read()?, *json),
         WhitelistAction::Add { entries, note, dry_run } => {
             let entries = parsed(entries)?;
             let note = checked(note.as_deref()).map_err(|error| vec![error])?;
-            let editing = sources.open()?;
-            let writing = if *dry_run { Writing::ShowOnly } else { Writing::Do };
-            add(editing, &entries, note, writing, &talk).map_err(|error| vec![error])
+            let editing = sources.open(Writing::of(*dry_run), speech)?;
+            add(editing, &entries, note).map_err(|error| vec![error])
         }
         WhitelistAction::Remove { entries, force, dry_run } => {
             let wanted: Vec<Wanted<'_>> = entries.iter().map(|text| Wanted::of(text)).collect();
-            let editing = sources.open()?;
-            let writing = if *dry_run { Writing::ShowOnly } else { Writing::Do };
-            let last = if *force { LastLoopback::Remove } else { LastLoopback::Keep };
+            let editing = sources.open(Writing::of(*dry_run), speech)?;
             let flag = config_flag(&whitelist.flags);
-            remove(editing, &wanted, last, writing, &talk, &flag)
+            if let Some(absent) = absent(&editing, &wanted, &flag) {
+                absent.iter().for_each(ui::error);
+                return Ok(Exit::No);
+            }
+            let last = if *force { LastLoopback::Remove } else { LastLoopback::Keep };
+            remove(editing, &wanted, last).map_err(|error| vec![error])
         }
     }
 }
 
 /// Adds what is not let in yet.
-fn add(
-    mut editing: Editing,
-    entries: &[(&str, Entry)],
-    note: Option<&str>,
-    writing: Writing,
-    talk: &Talk,
-) -> Result<Exit, Error> {
+fn add(mut editing: Editing, entries: &[(&str, Entry)], note: Option<&str>) -> Result<Exit, Error> {
+    let verb = editing.writing.verb("Added", "Would add");
     let mut known = Known::of(&editing.settings.whitelist);
-    let mut told = Vec::new();
     for (text, entry) in entries {
         if let Some(rule) = known.covering(entry) {
-            told.push(format!("{text} is let in already, by `{}` ({})", rule.text, rule.place));
+            let notice = format!("{text} is let in already, by `{}` ({})", rule.text, rule.place);
+            editing.notices.push(notice);
             continue;
         }
-        let list = editing.list()?;
-        let line = editing.document.edit(&Change::Append { list: &list, entry: text, note })?;
+        let path = editing.list()?;
+        let line = editing.document.edit(&Change::Append { list: &path, entry: text, note })?;
         let place = format!("{}:{line}", editing.path.display());
-        told.push(format!("{} {text} to the whitelist: {place}", writing.verb("Added", "Would add")));
+        editing.notices.push(format!("{verb} {text} to the whitelist: {place}"));
         if let Entry::Pattern(pattern) = entry {
-            pattern.cautions().iter().for_each(|caution| talk.warning(&caution.to_string()));
+            editing.warnings.extend(pattern.cautions().iter().map(ToString::to_string));
         }
         known.push(Listed { text: (*text).into(), entry: Some(entry.clone()), place });
     }
-    let warnings = editing.warnings(known.len());
-    let changed = editing.finish(writing)?;
-    told.iter().for_each(|line| talk.notice(line));
-    if changed {
-        warnings.iter().for_each(|warning| talk.warning(warning));
+    if note.is_some() && editing.kind == Kind::Lines {
+        let warning =
+            "SillyTavern, if it reads whitelist.txt too, leaves out entries with a note behind them";
+        editing.warnings.push(warning.to_owned());
     }
-    Ok(Exit::Yes)
+    editing.finish(known.len())
 }
 
-/// Takes away all that is asked for, or nothing where one of it is not there.
-fn remove(
-    mut editing: Editing,
-    entries: &[Wanted<'_>],
-    last: LastLoopback,
-    writing: Writing,
-    talk: &Talk,
-    config_flag: &str,
-) -> Result<Exit, Vec<Error>> {
+/// Why nothing is removed: one that is not there keeps the others.
+fn absent(editing: &Editing, entries: &[Wanted<'_>], config_flag: &str) -> Option<Vec<Error>> {
+    let list = &editing.settings.whitelist;
+    let known = Known::of(list);
+    let absent = entries.iter().filter(|wanted| known.position(wanted).is_none());
+    let errors: Vec<Error> = absent.map(|wanted| known.absent(wanted, &list.origin, config_flag)).collect();
+    (!errors.is_empty()).then_some(errors)
+}
+
+/// Takes away every entry that is or means one of `entries`.
+fn remove(mut editing: Editing, entries: &[Wanted<'_>], last: LastLoopback) -> Result<Exit, Error> {
+    let verb = editing.writing.verb("Removed", "Would remove");
     let mut known = Known::of(&editing.settings.whitelist);
     let had_loopback = known.loopback().is_some();
-    let absent: Vec<Error> = entries
-        .iter()
-        .filter(|wanted| known.position(wanted).is_none())
-        .map(|wanted| known.absent(wanted, &editing.settings.whitelist.origin, config_flag))
-        .collect();
-    if !absent.is_empty() {
-        absent.iter().for_each(ui::error);
-        return Ok(Exit::No);
-    }
-    let mut told = Vec::new();
-    let one = |error| vec![error];
     for wanted in entries {
         while let Some(number) = known.position(wanted) {
-            let list = editing.list().map_err(one)?;
-            editing.document.edit(&Change::Remove { list: &list, number }).map_err(one)?;
+            let path = editing.list()?;
+            editing.document.edit(&Change::Remove { list: &path, number })?;
             let gone = known.remove(number);
-            told.push(format!(
-                "{} {} from the whitelist: {}",
-                writing.verb("Removed", "Would remove"),
-                gone.text,
-                gone.place
-            ));
+            editing.notices.push(format!("{verb} {} from the whitelist: {}", gone.text, gone.place));
         }
     }
     if had_loopback && known.loopback().is_none() && last == LastLoopback::Keep {
         ui::error(
             &Error::new("without that entry this computer itself cannot come in any more")
-                .hint("if that is meant, say `--force`"),
+                .hint("nothing was changed; if it is meant, say `--force`"),
         );
         return Ok(Exit::No);
     }
-    let mut warnings = Vec::new();
     for wanted in entries {
         if let Some(rule) = wanted.entry.as_ref().and_then(|entry| known.covering(entry)) {
-            warnings.push(format!("{} is still let in, by `{}` ({})", wanted.text, rule.text, rule.place));
+            let warning = format!("{} is still let in, by `{}` ({})", wanted.text, rule.text, rule.place);
+            editing.warnings.push(warning);
         }
     }
-    warnings.extend(editing.warnings(known.len()));
-    editing.finish(writing).map_err(one)?;
-    told.iter().for_each(|line| talk.notice(line));
-    warnings.iter().for_each(|warning| talk.warning(warning));
-    Ok(Exit::Yes)
+    editing.finish(known.len())
 }
 
 /// An entry that is to go: as it was typed, and what it means. One that means nothing is found by its text, so that
@@ -166,6 +145,10 @@ enum Writing {
 }
 
 impl Writing {
+    fn of(dry_run: bool) -> Self {
+        if dry_run { Self::ShowOnly } else { Self::Do }
+    }
+
     fn verb(self, done: &'static str, shown: &'static str) -> &'static str {
         match self {
             Self::Do => done,
@@ -174,23 +157,11 @@ impl Writing {
     }
 }
 
-/// What is said besides data and errors.
-struct Talk {
-    quiet: bool,
-}
-
-impl Talk {
-    fn notice(&self, text: &str) {
-        if !self.quiet {
-            ui::notice(text);
-        }
-    }
-
-    fn warning(&self, text: &str) {
-        if !self.quiet {
-            ui::warning(text);
-        }
-    }
+/// How much is said besides data and errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Speech {
+    Full,
+    Quiet,
 }
 
 /// Where settings come from.
@@ -206,7 +177,7 @@ impl Sources<'_> {
     }
 
     /// The file with the list in force, locked, and the settings as they are under that lock.
-    fn open(&self) -> Result<Editing, Vec<Error>> {
+    fn open(&self, writing: Writing, speech: Speech) -> Result<Editing, Vec<Error>> {
         let (path, kind) = self.list_file(&self.read()?).map_err(|error| vec![error])?;
         let document = Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?;
         let settings = self.read()?;
@@ -215,7 +186,16 @@ impl Sources<'_> {
                 Error::new("another list came into force at this moment").hint("run the command again"),
             ]);
         }
-        Ok(Editing { document, settings, path, kind })
+        Ok(Editing {
+            document,
+            settings,
+            path,
+            kind,
+            writing,
+            speech,
+            notices: Vec::new(),
+            warnings: Vec::new(),
+        })
     }
 
     fn list_file(&self, settings: &Settings) -> Result<(PathBuf, Kind), Error> {
@@ -241,6 +221,11 @@ struct Editing {
     settings: Settings,
     path: PathBuf,
     kind: Kind,
+    writing: Writing,
+    speech: Speech,
+    /// What is said when it is done.
+    notices: Vec<String>,
+    warnings: Vec<String>,
 }
 
 impl Editing {
@@ -255,36 +240,42 @@ impl Editing {
         Ok(vec![LIST])
     }
 
-    /// What the owner should know about a list of `count` entries in this place.
-    fn warnings(&self, count: usize) -> Vec<String> {
-        let mut warnings = Vec::new();
-        if !self.settings.whitelist_mode {
-            let origin = self.settings.origin("whitelistMode");
-            warnings.push(format!("the list is not in use: `whitelistMode` is off ({origin})"));
+    /// Writes the file, or shows what would be written, and says so; `count` entries are in the list now.
+    fn finish(mut self, count: usize) -> Result<Exit, Error> {
+        let difference = self.document.difference().to_owned();
+        if !difference.is_empty() {
+            self.warn_of_undoing(count);
         }
-        let shared = self.kind == Kind::Settings(Syntax::Yaml)
-            && self.document.list_path(LIST).is_none_or(|path| path.len() == 1);
-        let back = match count {
-            _ if !shared => return warnings,
-            0 => "`::1` and `127.0.0.1`",
-            1 => "`127.0.0.1`",
-            _ => return warnings,
-        };
-        warnings.push(format!(
-            "if SillyTavern uses this file too, its next start may add {back} again: it fills up a list of fewer than \
-             two entries. Under `innkeeper:` it leaves the list alone"
-        ));
-        warnings
-    }
-
-    /// Writes the file, or shows what would be written; whether there was anything.
-    fn finish(self, writing: Writing) -> Result<bool, Error> {
-        let difference = self.document.difference();
-        match writing {
+        match self.writing {
             Writing::Do => self.document.replace()?,
             Writing::ShowOnly => ui::text(&difference),
         }
-        Ok(!difference.is_empty())
+        if self.speech == Speech::Full {
+            self.notices.iter().for_each(|notice| ui::notice(notice));
+            self.warnings.iter().for_each(|warning| ui::warning(warning));
+        }
+        Ok(Exit::Yes)
+    }
+
+    /// A list that nobody asks, and one that SillyTavern may change again.
+    fn warn_of_undoing(&mut self, count: usize) {
+        if !self.settings.whitelist_mode {
+            let origin = self.settings.origin("whitelistMode");
+            self.warnings.push(format!("the list is not in use: `whitelistMode` is off ({origin})"));
+        }
+        // It reads the top level of a YAML file. Adding a key that is missing there, it lays its default lists under
+        // those of the file, entry by entry.
+        let shared = self.kind == Kind::Settings(Syntax::Yaml)
+            && self.document.list_path(LIST).is_none_or(|path| path.len() == 1);
+        let back = match count {
+            0 if shared => "`::1` and `127.0.0.1`",
+            1 if shared => "`127.0.0.1`",
+            _ => return,
+        };
+        self.warnings.push(format!(
+            "if SillyTavern uses this file too, its next start may add {back} again: it fills up a list of fewer than \
+             two entries. Under `innkeeper:` it leaves the list alone"
+        ));
     }
 }
 

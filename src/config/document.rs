@@ -69,6 +69,7 @@ pub struct Document {
     kind: Kind,
     before: String,
     after: String,
+    difference: String,
     // Given back when the rest is done.
     _lock: Lock,
 }
@@ -90,7 +91,7 @@ impl Document {
         })?;
         let lock = Lock::acquire(&target, patience)?;
         let before = file::read_text(&path)?;
-        Ok(Self { path, target, kind, after: before.clone(), before, _lock: lock })
+        Ok(Self { path, target, kind, after: before.clone(), before, difference: String::new(), _lock: lock })
     }
 
     /// Makes `change` in memory and checks the result. `Ok` is the line in which the entry stands now (or, for one
@@ -124,6 +125,7 @@ impl Document {
         }
         let line = change.line(if matches!(change, Change::Remove { .. }) { &before } else { &after });
         guard::check(text, &edited, change, line).map_err(|obstacle| self.unable(&obstacle.0))?;
+        self.difference += &guard::difference(text, &edited);
         self.after = if bom { format!("{BOM}{edited}") } else { edited };
         Ok(line)
     }
@@ -134,10 +136,11 @@ impl Document {
         &self.after
     }
 
-    /// The lines that change: `-` before those that go, `+` before those that come, in the order of the file.
+    /// The lines that each edit has changed, with their numbers at that moment: `-` before those that go, `+` before
+    /// those that come.
     #[must_use]
-    pub fn difference(&self) -> String {
-        guard::difference(&self.before, &self.after)
+    pub fn difference(&self) -> &str {
+        &self.difference
     }
 
     /// The path of the list `name` in this file as far as it is there: under `innkeeper:` it wins.
@@ -164,7 +167,7 @@ impl Document {
     fn read(&self, text: &str) -> Result<Vec<Item>, Error> {
         let read = match self.kind {
             Kind::Settings(syntax) => syntax.read(&Source::new(&self.path, text)),
-            Kind::Lines => lines::read(text),
+            Kind::Lines => Ok(lines::read(text)),
         };
         read.map_err(|problem| Error::from(*problem))
     }
@@ -185,7 +188,7 @@ impl Document {
         let to = text[span.start..].find('\n').map_or(text.len(), |newline| span.start + newline);
         let to = if text[..to].ends_with('\r') { to - 1 } else { to };
         // In a list of one line the comment would seem to be about all of it.
-        let head = text[from..span.start].trim_matches([' ', '\'', '"']);
+        let head = text[from..span.start].trim_matches([' ', '\t', '\'', '"']);
         if !matches!(head, "" | "-") || text[span.start..to].trim_end_matches(',').contains([',', ']']) {
             return Err(Error::new(format!(
                 "{}:{}: a note needs a line of its own, and this list is written in one line",

@@ -391,6 +391,44 @@ mod tests {
     }
 
     #[test]
+    fn a_pattern_covers_another_when_it_takes_all_its_addresses() {
+        let texts = [
+            "10.0.0.7",
+            "10.0.0.0/24",
+            "10.0.0.0/22",
+            "10.0.1.0/25",
+            "10.0.0.5-10.0.0.9",
+            "10.0.0.6-10.0.0.7",
+            "10.0.0.250-10.0.1.3",
+            "10.0.0.7/255.255.252.255",
+            "10.0.0.1/255.255.255.1",
+            "10.0.2.3/255.255.254.7",
+        ];
+        let addresses: Vec<IpAddr> =
+            (0..1024_u32).map(|n| Ipv4Addr::from_bits(0x0a00_0000 + n).into()).collect();
+        for (one, other) in texts.iter().flat_map(|one| texts.map(|other| (one, other))) {
+            let [wide, narrow] = [one, other].map(pattern);
+            let all = addresses.iter().all(|address| !narrow.contains(*address) || wide.contains(*address));
+            assert_eq!(wide.covers(&narrow), all, "{one} covers {other}");
+        }
+        let table = [
+            ("*", "::1", true),
+            ("*", "*", true),
+            ("0.0.0.0/0", "*", false),
+            ("::/0", "10.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("2001:db8::/32", "2001:db8:1::*", true),
+            ("2001:db8:*::7", "2001:db8:1::7", true),
+            ("2001:db8:*::7", "2001:db8:1::8", false),
+            ("2001:db8::/48", "2001:db8:*::7", false),
+            ("fe80::1", "fe80::1%eth0", true),
+        ];
+        for (wide, narrow, covers) in table {
+            assert_eq!(pattern(wide).covers(&pattern(narrow)), covers, "{wide} covers {narrow}");
+        }
+    }
+
+    #[test]
     fn every_form_is_read_and_written_in_its_shortest() {
         let table = [
             ("192.168.0.7", "192.168.0.7, 1 address"),

@@ -17,17 +17,22 @@ pub fn check(before: &str, after: &str, change: &Change<'_>, line: usize) -> Res
     let fits = match (change, old.as_slice(), new.as_slice()) {
         (Change::Append { .. } | Change::Write { .. }, [], _) => true,
         (Change::Append { .. }, [old], [new]) => grown(old, new),
-        // The entry before gets a comma.
-        (Change::Append { .. }, [old], [new, _]) => longer(old, new) == Some(","),
+        // The entry before gets a comma, or the bracket behind it moves on.
+        (Change::Append { .. }, [old], [new, more]) => {
+            longer(old, new) == Some(",") || grown(old, &format!("{new}\n{more}"))
+        }
         (Change::Remove { .. }, [gone], []) => lines(before).nth(line - 1) == Some(gone),
         (Change::Remove { .. }, [old], [new]) => {
             from + 1 == line && longer(new, old).is_some_and(|part| !part.contains('#'))
         }
-        // The last entry: its line goes, and the line of the name gets `[]`. Or the entry before loses its comma.
+        // The last entry: its line goes, and the line of the name gets `[]`. Or the entry before loses its
+        // comma, or gets the bracket back.
         (Change::Remove { .. }, [old, gone], [new]) => {
             let kept =
                 longer(old, new).is_some_and(|part| part.trim() == "[]") || longer(new, old) == Some(",");
-            kept && lines(before).nth(line - 1) == Some(gone)
+            let joined = format!("{old}\n{gone}");
+            let bracket = longer(new, &joined).is_some_and(|part| !part.contains('#'));
+            (kept || bracket) && lines(before).nth(line - 1) == Some(gone)
         }
         _ => false,
     };
@@ -80,4 +85,60 @@ fn longer<'a>(short: &str, long: &'a str) -> Option<&'a str> {
     let head = short.bytes().zip(long.bytes()).take_while(|(short, long)| short == long).count();
     let rest = short.get(head..).and_then(|rest| long.get(head..)?.strip_suffix(rest));
     rest.filter(|_| short.len() < long.len())
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const LIST: &[&str] = &["whitelist"];
+
+    /// The verdict on an edit that changes the line `line`.
+    fn passes(change: &Change<'_>, before: &str, after: &str, line: usize) -> bool {
+        check(before, after, change, line).is_ok()
+    }
+
+    #[test]
+    fn an_entry_comes_and_nothing_else() {
+        let add = Change::Append { list: LIST, entry: "b", note: None };
+        let table = [
+            ("l:\n- a\nc: 1\n", "l:\n- a\n- b\nc: 1\n", true),
+            ("l:\n- a", "l:\n- a\n- b", true),
+            ("l: [a] # c\n", "l: [a, b] # c\n", true),
+            ("l = [\n'a' # c\n]\n", "l = [\n'a', # c\n'b'\n]\n", true),
+            // A comment is lost, another line changes, an ending changes, the end comes or goes.
+            ("l:\n- a # c\n", "l:\n- a\n- b\n", false),
+            ("l: [a] # c\n", "l: [a, b]\n", false),
+            ("# c\nl:\n- a\n", "l:\n- a\n- b\n", false),
+            ("x:  1\nl:\n- a\n", "x: 1\nl:\n- a\n- b\n", false),
+            ("l:\r\n- a\r\n", "l:\r\n- a\r\n- b\n", false),
+            ("l:\n- a\n", "l:\n- a\n- b\r\n", false),
+            ("l:\n- a", "l:\n- a\n- b\n", false),
+            ("l:\n- a\n", "l:\n- a\n- b", false),
+        ];
+        for (before, after, expected) in table {
+            assert_eq!(passes(&add, before, after, 3), expected, "{before:?} {after:?}");
+        }
+    }
+
+    #[test]
+    fn an_entry_goes_with_its_comment_and_no_other() {
+        let remove = Change::Remove { list: LIST, number: 0 };
+        let table = [
+            ("l:\n- a # c\n- b\n", "l:\n- b\n", 2, true),
+            ("l:\n- a\n- a\n", "l:\n- a\n", 3, true),
+            ("l: # c\n- a\n", "l: [] # c\n", 2, true),
+            ("l: [a, b] # c\n", "l: [b] # c\n", 1, true),
+            ("l = [\n'a', # c\n'b'\n]\n", "l = [\n'a' # c\n]\n", 3, true),
+            // Another's comment, another entry, two lines, a comment in the same line.
+            ("l:\n# c\n- a\n- b\n", "l:\n- b\n", 3, false),
+            ("l:\n- a\n- b\n", "l:\n- a\n", 2, false),
+            ("l:\n- a\n\n- b\n", "l:\n- b\n", 2, false),
+            ("l: [a, b] # c\n", "l: [b]\n", 1, false),
+            ("l: # c\n- a\n", "l: []\n", 2, false),
+        ];
+        for (before, after, line, expected) in table {
+            assert_eq!(passes(&remove, before, after, line), expected, "{before:?} {after:?}");
+        }
+    }
 }

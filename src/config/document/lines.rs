@@ -2,10 +2,10 @@
 
 use super::{Change, Content, Item, Node, Obstacle, Span};
 use crate::config::list;
-use crate::config::tree::{Lines, Read};
+use crate::config::tree::Lines;
 
 /// Reads the entries as one list named `whitelist`.
-pub fn read(text: &str) -> Read {
+pub fn read(text: &str) -> Vec<Item> {
     let lines = Lines::of(text);
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
@@ -16,7 +16,7 @@ pub fn read(text: &str) -> Read {
     };
     let nodes = list::lines(text).into_iter().map(node).collect();
     let value = Node { content: Content::List(nodes), span: Span::default() };
-    Ok(vec![Item { name: "whitelist".to_owned(), span: Span::default(), value }])
+    vec![Item { name: "whitelist".to_owned(), span: Span::default(), value }]
 }
 
 /// Adds a line at the end, or takes the entry's line away.
@@ -34,11 +34,9 @@ pub fn edit(text: &str, items: &[Item], change: &Change<'_>) -> Result<String, O
 /// `text` without the line around the byte `at`; of the last line without an ending, without the ending before it.
 pub(super) fn without_line(text: &str, at: usize) -> String {
     let from = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    match text[at..].find('\n') {
-        Some(newline) => format!("{}{}", &text[..from], &text[at + newline + 1..]),
-        None => {
-            let head = &text[..from];
-            head.strip_suffix("\r\n").or_else(|| head.strip_suffix('\n')).unwrap_or(head).to_owned()
-        }
+    if let Some(newline) = text[at..].find('\n') {
+        return format!("{}{}", &text[..from], &text[at + newline + 1..]);
     }
+    let head = &text[..from];
+    head.strip_suffix("\r\n").or_else(|| head.strip_suffix('\n')).unwrap_or(head).to_owned()
 }

@@ -1,4 +1,4 @@
-//! Changes to lists in TOML: what toml_edit finds in the text is cut out or written beside, and nothing else moves.
+//! Changes to lists in TOML: what `toml_edit` finds in the text is cut out or written beside, and nothing else moves.
 
 use super::{Change, Content, Item, Node, Obstacle, lines};
 
@@ -36,13 +36,11 @@ impl Array<'_> {
             return self.spliced(last.end, &format!(", {entry}"));
         }
         let ending = super::line_ending(self.text);
-        match self.comma(last.end) {
-            Some(comma) => self.spliced(self.line_end(comma + 1), &format!("{ending}{indent}{entry},")),
-            None => {
-                let line = self.spliced(self.line_end(last.end), &format!("{ending}{indent}{entry}"));
-                format!("{},{}", &line[..last.end], &line[last.end..])
-            }
+        if let Some(comma) = self.comma(last.end) {
+            return self.spliced(self.line_end(comma + 1), &format!("{ending}{indent}{entry},"));
         }
+        let line = self.spliced(self.line_end(last.end), &format!("{ending}{indent}{entry}"));
+        format!("{},{}", &line[..last.end], &line[last.end..])
     }
 
     /// The text with `entry` in the empty list.
