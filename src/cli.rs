@@ -16,6 +16,8 @@ use crate::error::Error;
 pub enum Invocation {
     /// `innkeeper serve`.
     Serve(Serve),
+    /// `innkeeper whitelist`.
+    Whitelist(Whitelist),
     /// Text for standard output, and success: `--help`, `--version`.
     Answer(String),
     /// The command line means nothing: exit code 2.
@@ -31,6 +33,45 @@ pub struct Serve {
     pub ignored: Vec<&'static str>,
 }
 
+/// `innkeeper whitelist`.
+#[derive(Debug)]
+pub struct Whitelist {
+    /// Which settings file; nothing else.
+    pub flags: Flags,
+    /// Print data and errors only.
+    pub quiet: bool,
+    /// What to do with the list.
+    pub action: WhitelistAction,
+}
+
+/// What to do with the list.
+#[derive(Debug)]
+pub enum WhitelistAction {
+    /// `list`: show it.
+    List {
+        /// For programs.
+        json: bool,
+    },
+    /// `add ENTRY…`.
+    Add {
+        /// As they were typed.
+        entries: Vec<String>,
+        /// The comment behind each.
+        note: Option<String>,
+        /// Only show what would change.
+        dry_run: bool,
+    },
+    /// `remove ENTRY…`.
+    Remove {
+        /// As they were typed.
+        entries: Vec<String>,
+        /// Even the last entry for this computer.
+        force: bool,
+        /// Only show what would change.
+        dry_run: bool,
+    },
+}
+
 /// Reads the command line; the first of `arguments` is the name of the program.
 #[must_use]
 pub fn parse<Arguments>(arguments: Arguments) -> Invocation
@@ -39,10 +80,11 @@ where
     Arguments::Item: Into<OsString>,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let page = if arguments.get(1).is_some_and(|word| word == "serve") { "serve --help" } else { "--help" };
+    let page = page(&arguments);
     match command().try_get_matches_from(arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve(matches)),
+            Some(("whitelist", matches)) => whitelist(matches),
             // `subcommand_required` leaves nothing else.
             _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
         },
@@ -50,7 +92,7 @@ where
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Invocation::Answer(error.render().to_string())
             }
-            _ => Invocation::Misuse(misuse(&error.render(), page)),
+            _ => Invocation::Misuse(misuse(&error.render(), &page)),
         },
     }
 }
@@ -65,6 +107,19 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(serve_command())
+        .subcommand(whitelist_command())
+}
+
+/// The page of help for the words that name a command.
+fn page(arguments: &[OsString]) -> String {
+    let mut command = command();
+    let mut page = String::new();
+    for word in arguments.iter().skip(1).map_while(|word| word.to_str()) {
+        let Some(found) = command.find_subcommand(word).cloned() else { break };
+        page = format!("{page}{word} ");
+        command = found;
+    }
+    page + "--help"
 }
 
 /// The headings of `serve --help`, in order.
@@ -111,6 +166,62 @@ fn file_arguments() -> [Arg; 3] {
             .help("Look for it in the folder the system keeps settings in"),
         Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print this page"),
     ]
+}
+
+/// `whitelist`, and what can be done with it.
+fn whitelist_command() -> Command {
+    let command = |name: &'static str| {
+        Command::new(name).term_width(100).disable_help_flag(true).args(file_arguments()).arg(
+            Arg::new("quiet")
+                .short('q')
+                .long("quiet")
+                .action(ArgAction::SetTrue)
+                .help("Print data and errors only"),
+        )
+    };
+    let switch = |name: &'static str, help: &'static str| {
+        Arg::new(name).long(name).action(ArgAction::SetTrue).help(help)
+    };
+    let entries = |help: &'static str| {
+        Arg::new("entries").value_name("ENTRY").action(ArgAction::Append).required(true).help(help)
+    };
+    let dry_run = || switch("dry-run", "Print the lines that would change, and change nothing");
+    Command::new("whitelist")
+        .about("Show or change who may come in by address")
+        .subcommand_required(true)
+        .disable_help_subcommand(true)
+        .term_width(100)
+        .subcommand(
+            command("list")
+                .about("Show the list that is in force")
+                .arg(switch("json", "Print it for programs")),
+        )
+        .subcommand(
+            command("add")
+                .about("Let somebody in; a running server notices within a second")
+                .after_help(
+                    "The list that is in force is edited, in place, with all its comments: whitelist.txt where that \
+                     is there, else the setting. An address that is let in already is not added again.",
+                )
+                .arg(entries(
+                    "An address (192.168.1.20), a network (192.168.1.0/24), a range (192.168.1.10-192.168.1.20), a \
+                     pattern (192.168.1.*), a host name, `lan`, `tailscale` or `docker`",
+                ))
+                .arg(
+                    Arg::new("note")
+                        .long("note")
+                        .value_name("TEXT")
+                        .help("Who that is, as a comment behind the entry"),
+                )
+                .arg(dry_run()),
+        )
+        .subcommand(
+            command("remove")
+                .about("Take entries out of the list, all of them or none")
+                .arg(entries("The entry, in any way to write it: 10.0.0.0/8 for 10.*"))
+                .arg(switch("force", "Remove even the last entry that lets in this computer"))
+                .arg(dry_run()),
+        )
 }
 
 /// Where a flag stands in `--help`.
@@ -182,6 +293,37 @@ fn is_switch(key: &Key) -> bool {
     matches!(key.kind, Kind::Switch | Kind::Family)
 }
 
+/// What was given; every action has its own flags.
+fn whitelist(matches: &ArgMatches) -> Invocation {
+    let Some((name, matches)) = matches.subcommand() else {
+        return Invocation::Misuse(Error::new("nothing to do").hint("innkeeper whitelist list"));
+    };
+    let entries = || matches.get_many::<String>("entries").into_iter().flatten().cloned().collect();
+    let action = match name {
+        "add" => WhitelistAction::Add {
+            entries: entries(),
+            note: matches.get_one::<String>("note").cloned(),
+            dry_run: matches.get_flag("dry-run"),
+        },
+        "remove" => WhitelistAction::Remove {
+            entries: entries(),
+            force: matches.get_flag("force"),
+            dry_run: matches.get_flag("dry-run"),
+        },
+        _ => WhitelistAction::List { json: matches.get_flag("json") },
+    };
+    Invocation::Whitelist(Whitelist { flags: file_flags(matches), quiet: matches.get_flag("quiet"), action })
+}
+
+/// Which settings file.
+fn file_flags(matches: &ArgMatches) -> Flags {
+    Flags {
+        config: matches.get_one::<PathBuf>("config").cloned(),
+        global: matches.get_flag("global"),
+        values: Vec::new(),
+    }
+}
+
 /// What was given, in the order of the table.
 fn serve(matches: &ArgMatches) -> Serve {
     let mut values = Vec::new();
@@ -195,11 +337,7 @@ fn serve(matches: &ArgMatches) -> Serve {
     }
     let given = |flag: &&&str| matches.value_source(flag).is_some();
     Serve {
-        flags: Flags {
-            config: matches.get_one::<PathBuf>("config").cloned(),
-            global: matches.get_flag("global"),
-            values,
-        },
+        flags: Flags { values, ..file_flags(matches) },
         ignored: FOREIGN_FLAGS.iter().filter(given).copied().collect(),
     }
 }
@@ -220,7 +358,12 @@ fn misuse(rendered: &StyledStr, page: &str) -> Error {
     let text = rendered.to_string();
     let mut lines = text.lines().map(str::trim).filter(|line| !line.is_empty());
     let first = lines.next().unwrap_or_default();
-    let message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    let mut message = first.strip_prefix("error: ").unwrap_or(first).replace('\'', "`");
+    // What is missing follows in lines of its own; the first will do.
+    if message.ends_with(':') {
+        let missing = lines.next().unwrap_or_default();
+        message = format!("{message} `{missing}`");
+    }
     let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
     tips.fold(Error::new(message), Error::hint).hint(format!("see `innkeeper {page}`"))
 }

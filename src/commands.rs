@@ -1,6 +1,7 @@
 //! What each subcommand does, one file a noun.
 
 mod serve;
+mod whitelist;
 
 use crate::cli::Invocation;
 use crate::error::Exit;
@@ -11,6 +12,7 @@ use crate::ui;
 pub fn run(invocation: Invocation) -> Exit {
     let done = match invocation {
         Invocation::Serve(serve) => serve::run(&serve),
+        Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
             return Exit::Yes;

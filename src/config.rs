@@ -3,6 +3,7 @@
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
 mod check;
+pub mod document;
 mod fault;
 mod file;
 mod javascript;

@@ -16,6 +16,43 @@ pub fn line(text: &str) {
     write_to(io::stdout().lock(), &format!("{}\n", visible(text)));
 }
 
+/// Prints `text`, which has line ends of its own, to stdout.
+pub fn text(text: &str) {
+    write_to(io::stdout().lock(), &visible(text));
+}
+
+/// Prints rows to stdout: on a terminal in columns under `titles`, else each as a line with tabs and no titles, for
+/// `cut` and `awk`.
+pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
+    let stdout = io::stdout().lock();
+    let out = if stdout.is_terminal() { columns(titles, rows) } else { tabbed(rows) };
+    write_to(stdout, &out);
+}
+
+/// Cells one below the other, two blanks between columns. Widths are counted in characters.
+fn columns<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    let cell = |text: &str| visible(text).replace(['\n', '\t'], " ");
+    let titles = titles.map(str::to_owned);
+    let rows: Vec<[String; COLUMNS]> =
+        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|text| cell(text))).collect();
+    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
+    let widths: [usize; COLUMNS] = std::array::from_fn(width);
+    let mut out = String::new();
+    for row in &rows {
+        let padded = row.iter().zip(widths).map(|(text, width)| format!("{text:width$}"));
+        let _ = writeln!(out, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
+    }
+    out
+}
+
+/// A line for each row; nothing in a cell can look like the end of one.
+fn tabbed<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
+    let line = |row: &[String; COLUMNS]| {
+        row.each_ref().map(|cell| visible(cell).replace(['\n', '\t'], " ")).join("\t")
+    };
+    rows.iter().map(|row| line(row) + "\n").collect()
+}
+
 /// Prints `text` and a line end to stderr, as it is.
 pub fn notice(text: &str) {
     write_to(io::stderr().lock(), &format!("{}\n", visible(text)));
@@ -138,6 +175,16 @@ mod tests {
             describe(&Error::new("no").hint("yes"), Colour::On),
             "\x1b[1;31merror:\x1b[0m no\n\x1b[1;36mhint:\x1b[0m yes\n"
         );
+    }
+
+    #[test]
+    fn rows_for_people_and_for_programs() {
+        let rows = [["::1", "one", ""], ["Grün", "a\tb\x1b", "c"]].map(|row| row.map(str::to_owned));
+        assert_eq!(
+            columns(["ENTRY", "B", "NOTE"], &rows),
+            "ENTRY  B          NOTE\n::1    one\nGrün   a b\\u001b  c\n"
+        );
+        assert_eq!(tabbed(&rows), "::1\tone\t\nGrün\ta b\\u001b\tc\n");
     }
 
     #[test]

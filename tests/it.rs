@@ -28,4 +28,5 @@ mod it {
         mod websocket;
     }
     mod harness;
+    mod whitelist;
 }

@@ -111,7 +111,7 @@ impl ListEntry {
 
 /// The entries of `whitelist.txt`: one a line; white space and a BOM around them dropped, empty lines and comments
 /// left out, also a comment after an entry.
-fn lines(text: &str) -> Vec<ListEntry> {
+pub(super) fn lines(text: &str) -> Vec<ListEntry> {
     let entry = |(number, line): (usize, &str)| {
         let line = line.split_once('#').map_or(line, |(entry, _)| entry);
         let entry = line.trim_matches(|c: char| c.is_whitespace() || c == '\u{feff}');

@@ -107,6 +107,43 @@ impl IpPattern {
         }
     }
 
+    /// Whether the pattern takes every address that `other` takes. Sure of each yes; a mask with holes may say no to
+    /// a range that it does take. Zones are not compared, as [`IpPattern::contains`] does not.
+    #[must_use]
+    pub fn covers(&self, other: &Self) -> bool {
+        match (self.span(), other.span()) {
+            (Span::Everyone, _) => true,
+            (Span::V4 { first, last }, Span::V4 { first: least, last: most }) => {
+                first <= least && most <= last
+            }
+            (Span::V6 { first, last }, Span::V6 { first: least, last: most }) => {
+                first <= least && most <= last
+            }
+            (Span::V4 { first, last }, Span::V4Mask(Mask { value, mask })) => {
+                first <= value && (value | !mask) <= last
+            }
+            (Span::V6 { first, last }, Span::V6Mask(Mask { value, mask })) => {
+                first <= value && (value | !mask) <= last
+            }
+            (Span::V4Mask(ours), Span::V4Mask(Mask { value, mask })) => {
+                ours.mask & mask == ours.mask && value & ours.mask == ours.value
+            }
+            (Span::V6Mask(ours), Span::V6Mask(Mask { value, mask })) => {
+                ours.mask & mask == ours.mask && value & ours.mask == ours.value
+            }
+            // Bits that are the same in the first and the last number, and in all above them, are the same in between.
+            (Span::V4Mask(Mask { value, mask }), Span::V4 { first, last }) => {
+                let fixed = !u32::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
+                mask & fixed == mask && first & mask == value
+            }
+            (Span::V6Mask(Mask { value, mask }), Span::V6 { first, last }) => {
+                let fixed = !u128::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
+                mask & fixed == mask && first & mask == value
+            }
+            _ => false,
+        }
+    }
+
     /// What the writer of the entry may not have meant, for a warning beside it. Empty for most.
     #[must_use]
     pub fn cautions(&self) -> Vec<Caution> {
@@ -351,6 +388,44 @@ mod tests {
 
     fn pattern(text: &str) -> IpPattern {
         text.parse().unwrap_or_else(|error| panic!("{text}: {error}"))
+    }
+
+    #[test]
+    fn a_pattern_covers_another_when_it_takes_all_its_addresses() {
+        let texts = [
+            "10.0.0.7",
+            "10.0.0.0/24",
+            "10.0.0.0/22",
+            "10.0.1.0/25",
+            "10.0.0.5-10.0.0.9",
+            "10.0.0.6-10.0.0.7",
+            "10.0.0.250-10.0.1.3",
+            "10.0.0.7/255.255.252.255",
+            "10.0.0.1/255.255.255.1",
+            "10.0.2.3/255.255.254.7",
+        ];
+        let addresses: Vec<IpAddr> =
+            (0..1024_u32).map(|n| Ipv4Addr::from_bits(0x0a00_0000 + n).into()).collect();
+        for (one, other) in texts.iter().flat_map(|one| texts.map(|other| (one, other))) {
+            let [wide, narrow] = [one, other].map(pattern);
+            let all = addresses.iter().all(|address| !narrow.contains(*address) || wide.contains(*address));
+            assert_eq!(wide.covers(&narrow), all, "{one} covers {other}");
+        }
+        let table = [
+            ("*", "::1", true),
+            ("*", "*", true),
+            ("0.0.0.0/0", "*", false),
+            ("::/0", "10.0.0.1", false),
+            ("10.0.0.0/8", "::ffff:10.1.2.3", true),
+            ("2001:db8::/32", "2001:db8:1::*", true),
+            ("2001:db8:*::7", "2001:db8:1::7", true),
+            ("2001:db8:*::7", "2001:db8:1::8", false),
+            ("2001:db8::/48", "2001:db8:*::7", false),
+            ("fe80::1", "fe80::1%eth0", true),
+        ];
+        for (wide, narrow, covers) in table {
+            assert_eq!(pattern(wide).covers(&pattern(narrow)), covers, "{wide} covers {narrow}");
+        }
     }
 
     #[test]

@@ -52,10 +52,14 @@ const DOORS: &[(&str, &[&str])] = &[
     ("unicode_normalization", &["src/policy/account/"]),
     // Settings
     ("clap", &["src/cli.rs", "src/config/"]),
-    ("serde", &["src/config/", "src/store.rs"]),
-    ("serde_json", &["src/config/", "src/store.rs", "src/gateway/page.rs", "src/gateway/page/"]),
+    ("serde", &["src/config/", "src/store.rs", "src/commands/"]),
+    (
+        "serde_json",
+        &["src/config/", "src/store.rs", "src/commands/", "src/gateway/page.rs", "src/gateway/page/"],
+    ),
     ("serde_yaml", &["src/config/"]),
     ("toml_edit", &["src/config/"]),
+    ("yaml_edit", &["src/config/"]),
     // The server
     ("bytes", &["src/gateway/"]),
     ("gethostname", &["src/gateway/names.rs"]),

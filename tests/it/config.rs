@@ -534,18 +534,27 @@ fn help_and_misuse() {
     let answer = |arguments: &[&str]| match cli::parse(["innkeeper"].iter().chain(arguments)) {
         Invocation::Answer(text) => text,
         Invocation::Misuse(error) => shown(&error),
-        Invocation::Serve(serve) => panic!("{serve:?}"),
+        other => panic!("{other:?}"),
     };
     assert_eq!(answer(&["--version"]), format!("innkeeper {}\n", env!("CARGO_PKG_VERSION")));
     golden("help.txt", &answer(&["--help"]));
     golden("serve-help.txt", &answer(&["serve", "--help"]));
-    let misuses: [&[&str]; 6] = [
+    let pages = [
+        &["whitelist", "--help"][..],
+        &["whitelist", "list", "--help"],
+        &["whitelist", "add", "--help"],
+        &["whitelist", "remove", "--help"],
+    ];
+    golden("whitelist-help.txt", &pages.map(answer).join("\n----\n"));
+    let misuses: [&[&str]; 8] = [
         &[],
         &["sevre"],
         &["serve", "--lisen"],
         &["serve", "--port"],
         &["serve", "-p"],
         &["serve", "--port", "1", "--port", "2"],
+        &["whitelist", "ad"],
+        &["whitelist", "add"],
     ];
     golden("misuse.txt", &misuses.map(answer).join("\n"));
     let arguments = ["innkeeper", "serve", "--corsProxy", "--disableCsrf", "--autorun=false"];

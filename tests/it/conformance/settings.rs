@@ -237,7 +237,7 @@ fn run(yaml: Option<&str>, env: &Json, flags: &[&str]) -> Result<Settings, Strin
             Settings::read(&path, &serve.flags, &variables(env)).map_err(|problems| problems.to_string())
         }
         Invocation::Misuse(error) => Err(format!("{error}")),
-        Invocation::Answer(text) => panic!("{text}"),
+        other => panic!("{other:?}"),
     }
 }
 
