@@ -75,11 +75,14 @@ pub enum Alarm {
 pub struct Presence(Arc<Closing>);
 
 impl Presence {
-    /// One more.
+    /// One more, unless there are `limit` already.
     #[must_use]
-    pub fn new(closing: &Arc<Closing>) -> Self {
-        closing.open.fetch_add(1, Ordering::AcqRel);
-        Self(Arc::clone(closing))
+    pub fn within(closing: &Arc<Closing>, limit: usize) -> Option<Self> {
+        closing
+            .open
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < limit).then_some(open + 1))
+            .ok()
+            .map(|_| Self(Arc::clone(closing)))
     }
 }
 

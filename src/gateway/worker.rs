@@ -26,7 +26,7 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How often idle connections to the upstream are looked over.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// How long accepting waits when the system has no descriptor left.
+/// How long accepting waits when the system has no descriptor left, or the settings allow no more connections.
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// After so long without a word the system asks whether a peer is still there.
@@ -85,17 +85,23 @@ impl Worker {
 
     async fn accept(self, listener: TcpListener, arrivals: Arrivals) {
         loop {
-            if self.closing.open() >= self.max_connections {
-                tokio::time::sleep(BREATHER).await;
-                continue;
-            }
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    let presence = Presence::new(&self.closing);
+                    let presence = self.room().await;
                     tokio::spawn(self.clone().welcome(stream, address, arrivals.clone(), presence));
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(_) => tokio::time::sleep(BREATHER).await,
+            }
+        }
+    }
+
+    /// Waits for room for one more connection, which others that accept may take first.
+    async fn room(&self) -> Presence {
+        loop {
+            match Presence::within(&self.closing, self.max_connections) {
+                Some(presence) => return presence,
+                None => tokio::time::sleep(BREATHER).await,
             }
         }
     }
