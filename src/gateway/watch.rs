@@ -77,10 +77,12 @@ pub struct Presence(Arc<Closing>);
 impl Presence {
     /// One more, unless there are `limit` already.
     #[must_use]
-    pub fn new(closing: &Arc<Closing>, limit: usize) -> Option<Self> {
-        let one_more = |open: usize| (open < limit).then_some(open + 1);
-        closing.open.fetch_update(Ordering::AcqRel, Ordering::Acquire, one_more).ok()?;
-        Some(Self(Arc::clone(closing)))
+    pub fn within(closing: &Arc<Closing>, limit: usize) -> Option<Self> {
+        closing
+            .open
+            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |open| (open < limit).then_some(open + 1))
+            .ok()
+            .map(|_| Self(Arc::clone(closing)))
     }
 }
 

@@ -28,7 +28,7 @@ pub const GRACE: Duration = Duration::from_secs(10);
 /// How often idle connections to the upstream are looked over.
 const SWEEP: Duration = Duration::from_secs(5);
 
-/// How long accepting waits when the system has no descriptor left.
+/// How long accepting waits when the system has no descriptor left, or the settings allow no more connections.
 const BREATHER: Duration = Duration::from_millis(50);
 
 /// After so long without a word the system asks whether a peer is still there.
@@ -116,17 +116,21 @@ impl Worker {
         loop {
             match listener.accept().await {
                 Ok((stream, address)) => {
-                    // Beyond the limit nobody else is accepted, and whoever was waits for a place.
-                    let presence = loop {
-                        match Presence::new(&self.closing, self.max_connections) {
-                            Some(presence) => break presence,
-                            None => tokio::time::sleep(BREATHER).await,
-                        }
-                    };
+                    let presence = self.room().await;
                     tokio::spawn(self.clone().welcome(stream, address, arrivals.clone(), presence));
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(_) => tokio::time::sleep(BREATHER).await,
+            }
+        }
+    }
+
+    /// Waits for room for one more connection, which others that accept may take first.
+    async fn room(&self) -> Presence {
+        loop {
+            match Presence::within(&self.closing, self.max_connections) {
+                Some(presence) => return presence,
+                None => tokio::time::sleep(BREATHER).await,
             }
         }
     }

@@ -64,7 +64,7 @@ fn a_folder_is_served() {
 
 #[test]
 fn a_slow_reader_gets_the_whole_file() {
-    let big: Vec<u8> = (0..40_000_000_u32).map(|at| (at % 251) as u8).collect();
+    let big: Vec<u8> = (0..30_000_000_u32).map(|at| (at % 251) as u8).collect();
     let own = "root: www\nlimits: {bodyTimeout: 1s}";
     let server = Innkeeper::start_with("", own, &[("www/big.bin", &big)]);
     let mut client = Client::of(&server);

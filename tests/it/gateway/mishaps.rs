@@ -234,13 +234,19 @@ fn connections_have_a_limit_where_one_is_set() {
     for client in &mut clients {
         assert_eq!(client.get("/").text(), "ok");
     }
-    // The next one waits until there is room.
-    let mut next = Client::of(&server);
-    next.send("GET /next HTTP/1.1\r\nHost: a\r\n\r\n");
-    assert_eq!(clients[0].get("/").text(), "ok");
-    assert!(!app.got(4).contains("/next"));
+    // The others wait until there is room, however many threads accept.
+    let mut others: Vec<Client> = (0..3).map(|_| Client::of(&server)).collect();
+    for other in &mut others {
+        other.send("GET /other HTTP/1.1\r\nHost: a\r\nConnection: close\r\n\r\n");
+    }
+    for _ in 0..20 {
+        assert_eq!(clients[0].get("/").text(), "ok");
+    }
+    assert!(!app.got(23).contains("/other"));
     clients.pop();
-    assert_eq!(next.answer().text(), "ok");
+    for mut other in others {
+        assert_eq!(other.answer().text(), "ok");
+    }
 }
 
 #[test]
