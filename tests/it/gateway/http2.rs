@@ -487,6 +487,52 @@ fn what_cannot_be_told_in_http_1_is_refused() {
     assert_eq!(seen.len(), 0, "{seen:#?}");
 }
 
+/// The start of a connection, and on stream 1 the head of a request, with these flags besides `END_HEADERS`.
+fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    bytes.extend(frame(1, 4 | flags, 1, &block(fields)));
+    bytes
+}
+
+/// `RST_STREAM` of stream 1, for this reason.
+fn reset(reason: u8) -> Vec<u8> {
+    frame(3, 0, 1, &[0, 0, 0, reason])
+}
+
+/// `NO_ERROR`, which hyper takes for the end of a body.
+const NO_ERROR: u8 = 0;
+
+/// `CANCEL`, as a browser sends it when its user leaves.
+const CANCEL: u8 = 8;
+
+#[test]
+fn an_upload_that_is_cancelled_does_not_pass_for_whole() {
+    let app = App::fine();
+    let secure = Secure::before(&app);
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    for (number, reason) in [CANCEL, NO_ERROR].into_iter().enumerate() {
+        let mut stream = secure.connect("127.0.0.1", "h2");
+        secure.wait(async {
+            stream.write_all(&opening(0, &head)).await.unwrap();
+            stream.write_all(&frame(0, 0, 1, b"half")).await.unwrap();
+            while !app.now(|used| used.get(number).is_some_and(|one| one.text().ends_with("half\r\n"))) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stream.write_all(&reset(reason)).await.unwrap();
+            while !app.now(|used| used[number].ended || used[number].requests > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+    // With its runtime the client is gone.
+    drop(secure.runtime);
+    secure.server.stop();
+    for connection in app.ended() {
+        assert_eq!(connection.requests, 0, "{connection:?}");
+    }
+}
+
 #[test]
 fn http_1_passes_over_tls_too() {
     let app = App::fine();
