@@ -534,6 +534,18 @@ fn an_upload_that_is_cancelled_does_not_pass_for_whole() {
 }
 
 #[test]
+fn so_many_fields_hide_no_host() {
+    let secure = Secure::start("hostWhitelist: {enabled: true}", "");
+    let mut sender = secure.http2("127.0.0.1");
+    for (count, status) in [(99, 403), (100, 431)] {
+        let asked = Request::get("https://other.test/");
+        let asked = (0..count).fold(asked, |asked, number| asked.header(format!("x-{number}"), "1"));
+        let (head, _) = secure.ask(&mut sender, asked.body(Full::default()).unwrap());
+        assert_eq!(head.status(), status, "{count}");
+    }
+}
+
+#[test]
 fn http_1_passes_over_tls_too() {
     let app = App::fine();
     let secure = Secure::start("", &format!("upstream: {}\nrequireHttps: true", app.url));
