@@ -114,12 +114,12 @@ impl Worker {
 
     async fn accept(self, listener: TcpListener, arrivals: Arrivals) {
         loop {
-            if self.closing.open() >= self.max_connections {
-                tokio::time::sleep(BREATHER).await;
-                continue;
-            }
             match listener.accept().await {
                 Ok((stream, address)) => {
+                    // Asked now and not before: while this worker waited, others have accepted.
+                    while self.closing.open() >= self.max_connections {
+                        tokio::time::sleep(BREATHER).await;
+                    }
                     let presence = Presence::new(&self.closing);
                     tokio::spawn(self.clone().welcome(stream, address, arrivals.clone(), presence));
                 }
