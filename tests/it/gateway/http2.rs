@@ -575,6 +575,19 @@ fn so_many_fields_hide_no_host() {
 }
 
 #[test]
+fn a_client_that_takes_no_answers_is_sent_away_over_tls_too() {
+    let secure = Secure::start("", "limits: {bodyTimeout: 300ms, maxConnections: 1}");
+    let mut deaf = secure.connect("127.0.0.1", "http/1.1");
+    let requests = b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n".repeat(20_000);
+    secure.wait(async {
+        // The server may well stop reading before it has them all.
+        let _ = tokio::time::timeout(Duration::from_secs(2), deaf.write_all(&requests)).await;
+    });
+    // There is room for one, so this waits for the end of the first.
+    secure.connect("127.0.0.1", "http/1.1");
+}
+
+#[test]
 fn http_1_passes_over_tls_too() {
     let app = App::fine();
     let secure = Secure::start("", &format!("upstream: {}\nrequireHttps: true", app.url));
