@@ -19,6 +19,7 @@ mod it {
     mod gateway {
         mod admission;
         mod alone;
+        mod changes;
         mod forwarding;
         mod http2;
         mod mishaps;

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 
 use crate::cert::{self, Pair};
 use crate::cli::Serve;
-use crate::config::{self, Account, Found, Settings, Variables};
+use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
@@ -53,16 +53,11 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
     let mut own_names = names::own_names();
     own_names.extend(pair.iter().flat_map(Pair::names));
-    let listed: Vec<Account> = accounts.iter().map(account).collect();
     let making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (rules, notes) = making.rules(&resolved)?;
     let settings = making.settings();
-    let everybody = match &rules.policy.addresses {
-        Addresses::Any => None,
-        Addresses::Listed(list) => rules::is_everybody(list),
-    };
-    let warnings = config::start_gate(settings, &listed, everybody.as_deref())?;
+    let warnings = making.start_gate(&rules)?;
     let listeners = Listener::bind_all(settings)?;
     let journal = Journal::open(JournalOptions {
         access_log: (settings.listen && settings.logging.enable_access_log)
@@ -101,15 +96,6 @@ fn accounts(settings: &Settings) -> Result<Accounts, Error> {
         return Ok(Accounts::new([store::first_account()]));
     }
     store::read(&settings.data_root)
-}
-
-fn account(account: &crate::policy::account::Account) -> Account {
-    Account {
-        handle: account.handle.to_string(),
-        enabled: account.enabled,
-        admin: account.admin,
-        has_password: account.hash.is_some(),
-    }
 }
 
 fn pair(settings: &Settings) -> Result<Pair, Error> {

@@ -241,7 +241,11 @@ async fn write_all(wire: &mut Wire, watch: &mut Watch, bytes: &[u8]) -> io::Resu
                 }
             }
         }
-        Pin::new(&mut *wire).poll_flush(cx)
+        // TLS has taken it all; the client may still take none of it.
+        match Pin::new(&mut *wire).poll_flush(cx) {
+            Poll::Ready(flushed) => Poll::Ready(flushed),
+            Poll::Pending => watch.poll_deadline(cx).map(|_| Err(io::ErrorKind::TimedOut.into())),
+        }
     })
     .await
 }

@@ -109,7 +109,8 @@ impl Flow {
                     continue;
                 }
             }
-            if self.decoder.is_done() {
+            // What did not fit behind the head goes before more is read.
+            if self.decoder.is_done() || (self.coding == Coding::Chunked && !input.is_empty()) {
                 continue;
             }
             self.waits_for_sink = false;
@@ -191,5 +192,29 @@ impl Flow {
 impl Drop for Flow {
     fn drop(&mut self) {
         buffer::give_back(std::mem::take(&mut self.pending));
+    }
+}
+
+#[cfg(all(test, target_os = "linux"))]
+mod tests {
+    use super::*;
+    use std::future::poll_fn;
+    use tokio::io::AsyncWriteExt;
+    use tokio::net::UnixStream;
+
+    #[tokio::test]
+    async fn what_does_not_fit_behind_the_head_is_not_left_lying() {
+        let (mut client, from) = UnixStream::pair().expect("a pair");
+        // Takes more than a buffer at once, unlike TCP or another system's.
+        let (_upstream, to) = UnixStream::pair().expect("a pair");
+        to.writable().await.expect("room");
+        let (mut source, mut sink, mut input) = (Wire::Unix(from), Wire::Unix(to), Buffer::default());
+        client.write_all(b"1\r\na\r\n1\r\nb\r\n0\r\n\r\n").await.expect("room");
+        poll_fn(|cx| input.poll_read(cx, &mut source)).await.expect("bytes");
+        let mut flow = Flow::new(vec![b'h'; buffer::SIZE], Decoder::chunked(), Coding::Chunked);
+        // Nothing will come to wake it for a second look.
+        let first = poll_fn(|cx| Poll::Ready(flow.poll(cx, &mut source, &mut input, &mut sink))).await;
+        assert!(matches!(first, Poll::Ready(Ok(()))), "{first:?}");
+        assert!(flow.is_done() && input.is_empty() && flow.carried() == 2);
     }
 }

@@ -191,6 +191,10 @@ fn plan(
         return super::gate::refuse_head(Malformed::Syntax("the request names no host, or two"));
     };
     fields.push(httparse::Header { name: "host", value: host });
+    // One more than are looked at, and nobody would see the host.
+    if fields.len() > http1::FIELDS {
+        return super::gate::refuse_head(Malformed::TooLarge);
+    }
     let target = request.uri().path_and_query().map_or("*", |target| target.as_str());
     let mut head = match Head::assemble(request.method().as_str(), target, Version::Http2, &fields) {
         Ok(head) => head,

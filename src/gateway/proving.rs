@@ -22,7 +22,7 @@ const QUEUE: usize = 64;
 /// Where proofs are made.
 #[derive(Debug)]
 pub struct Proving {
-    turns: Semaphore,
+    turns: Arc<Semaphore>,
     waiting: AtomicUsize,
 }
 
@@ -42,13 +42,13 @@ impl Proving {
     /// At most `turns` proofs at a time.
     #[must_use]
     pub fn new(turns: usize) -> Self {
-        Self { turns: Semaphore::new(turns), waiting: AtomicUsize::new(0) }
+        Self { turns: Arc::new(Semaphore::new(turns)), waiting: AtomicUsize::new(0) }
     }
 
     /// Makes the proof when its turn comes.
     pub async fn prove(&self, unproven: Unproven, epoch: Instant) -> Proof {
         let Some(_place) = Place::take(&self.waiting) else { return Proof::Busy };
-        let Ok(_turn) = self.turns.acquire().await else { return Proof::Busy };
+        let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return Proof::Busy };
         let Unproven { claim, authorization, address, rules } = unproven;
         let Some(sign_in) = &rules.policy.sign_in else { return Proof::Busy };
         // Whoever queued hundreds of guesses has been found out while they waited.
@@ -56,9 +56,17 @@ impl Proving {
         if admission != Admission::Free {
             return Proof::Settled(Settled::Wrong(admission));
         }
-        match tokio::task::spawn_blocking(move || claim.prove()).await {
-            Ok(proof) => Proof::Settled(sign_in.settle(&authorization, address, &proof, epoch.elapsed())),
-            Err(_) => Proof::Busy,
+        // Whoever asks may leave meanwhile (a reset stream). The work goes on all the same, so it keeps its turn, and
+        // a wrong password counts.
+        let work = move || {
+            let _turn = turn;
+            let sign_in = rules.policy.sign_in.as_ref()?;
+            let proof = claim.prove();
+            Some(sign_in.settle(&authorization, address, &proof, epoch.elapsed()))
+        };
+        match tokio::task::spawn_blocking(work).await {
+            Ok(Some(settled)) => Proof::Settled(settled),
+            Ok(None) | Err(_) => Proof::Busy,
         }
     }
 }

@@ -58,17 +58,20 @@ impl Reload {
     /// Makes the rules anew from what is on disk.
     fn renew(&mut self) {
         let made = (self.read_again)().and_then(|(settings, accounts)| {
+            let fixed = fixed_at_start(self.making.settings(), &settings);
             let making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
             let resolved = names::resolve(&making.lookups(), &self.resolved);
             let (rules, notes) = making.rules(&resolved).map_err(|error| vec![error])?;
-            Ok((making, resolved, rules, notes))
+            // A file that is only half written may well be readable, and say less than it will.
+            making.start_gate(&rules).map_err(|error| vec![error])?;
+            Ok((making, resolved, rules, notes, fixed))
         });
         match made {
-            Ok((making, resolved, rules, notes)) => {
+            Ok((making, resolved, rules, notes, fixed)) => {
                 for note in notes {
                     self.journal.warn(note);
                 }
-                for key in fixed_at_start(self.making.settings(), making.settings()) {
+                for key in fixed {
                     self.journal.warn(format!("`{key}` was changed, which counts from the next start on"));
                 }
                 self.journal.note(format!("the settings were read again: {}", rules.list_name));

@@ -89,11 +89,16 @@ impl Making {
     }
 
     /// The same anew, from other settings and accounts. Failed sign-ins are not forgiven, and connections to an app
-    /// that stays where it is are kept.
+    /// that stays where it is are kept. What the sockets were bound with stays as it was at the start: whether a
+    /// password is needed hangs on who can connect, and that no change of the file takes back.
     ///
     /// # Errors
     /// An app or folder that cannot be.
-    pub fn renewed(&self, settings: Settings, accounts: Accounts) -> Result<Self, Error> {
+    pub fn renewed(&self, mut settings: Settings, accounts: Accounts) -> Result<Self, Error> {
+        settings.listen = self.settings.listen;
+        settings.listen_address = self.settings.listen_address;
+        settings.protocol = self.settings.protocol;
+        settings.ssl = self.settings.ssl.clone();
         let stays = settings.upstream == self.settings.upstream
             && settings.root == self.settings.root
             && settings.limits.connect_timeout == self.settings.limits.connect_timeout;
@@ -184,6 +189,28 @@ impl Making {
             list_name: settings.whitelist.origin.to_string(),
         };
         Ok((rules, notes))
+    }
+
+    /// Whether these settings and accounts protect the app, with `rules` made from them; and what is worth knowing.
+    ///
+    /// # Errors
+    /// [`config::Refusal`], at the start and at every change.
+    pub fn start_gate(&self, rules: &Rules) -> Result<Vec<config::Warning>, Error> {
+        let accounts: Vec<config::Account> = self
+            .accounts
+            .iter()
+            .map(|account| config::Account {
+                handle: account.handle.to_string(),
+                enabled: account.enabled,
+                admin: account.admin,
+                has_password: account.hash.is_some(),
+            })
+            .collect();
+        let everybody = match &rules.policy.addresses {
+            Addresses::Any => None,
+            Addresses::Listed(list) => is_everybody(list),
+        };
+        Ok(config::start_gate(&self.settings, &accounts, everybody.as_deref())?)
     }
 
     /// As in SillyTavern, a password is asked for only when other devices can connect.

@@ -61,6 +61,7 @@ impl Authorization {
     /// padding or a second space left out. Without a colon the password is empty.
     #[must_use]
     pub fn read(value: &[u8]) -> Self {
+        let whole = value.len();
         let value = value.trim_ascii();
         if value.is_empty() {
             return Self::Absent;
@@ -69,7 +70,7 @@ impl Authorization {
         if !words.next().is_some_and(|scheme| scheme.eq_ignore_ascii_case(b"basic")) {
             return Self::OtherScheme;
         }
-        if value.len() > LONGEST_VALUE {
+        if whole > LONGEST_VALUE {
             return Self::Malformed(Fault::Long);
         }
         let Some(encoded) = words.next().filter(|word| !word.is_empty()) else {
@@ -376,6 +377,9 @@ mod tests {
         assert_eq!(basic(&format!("u:{password}")), Authorization::Basic(credentials("u", &password)));
         assert_eq!(basic(&format!("u:{password}x")), Authorization::Malformed(Fault::Long));
         assert_eq!(basic(&"u".repeat(LONGEST_VALUE)), Authorization::Malformed(Fault::Long));
+        // What is too long to be remembered is too long to be proven, or it would be proven again and again.
+        let padded = format!("Basic dTp4{}", " ".repeat(LONGEST_VALUE));
+        assert_eq!(Authorization::read(padded.as_bytes()), Authorization::Malformed(Fault::Long));
         let bearer = format!("Bearer {}", "x".repeat(LONGEST_VALUE));
         assert_eq!(Authorization::read(bearer.as_bytes()), Authorization::OtherScheme);
     }

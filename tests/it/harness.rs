@@ -57,8 +57,8 @@ impl Output {
 /// A running server; killed when it is dropped.
 pub struct Innkeeper {
     child: Child,
-    /// Kept until it has ended.
-    _folder: TempDir,
+    /// Where its settings lie; kept until it has ended.
+    folder: TempDir,
     stdout: Output,
     stderr: Output,
     /// The port it listens on, on 127.0.0.1.
@@ -96,7 +96,7 @@ impl Innkeeper {
         let (stdout, stderr) = (Output::default(), Output::default());
         stdout.follow(child.stdout.take().unwrap());
         stderr.follow(child.stderr.take().unwrap());
-        let mut server = Self { child, _folder: folder, stdout, stderr, port: 0 };
+        let mut server = Self { child, folder: folder, stdout, stderr, port: 0 };
         server.port = server.stdout.wait("where it listens", |text| {
             let (_, rest) = text.split_once("Innkeeper is listening on IPv4: ")?;
             let (address, _) = rest.split_once('\n')?;
@@ -120,6 +120,16 @@ impl Innkeeper {
     /// Waits until stderr holds `text`.
     pub fn complains(&self, text: &str) {
         self.stderr.wait(text, |said| said.contains(text).then_some(()));
+    }
+
+    /// Writes a file in its folder.
+    pub fn write(&self, name: &str, text: &str) {
+        fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Removes a file of its folder.
+    pub fn remove(&self, name: &str) {
+        fs::remove_file(self.folder.path().join(name)).unwrap();
     }
 
     /// Its resident memory in KiB, where the system tells.

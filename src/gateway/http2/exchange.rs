@@ -181,6 +181,8 @@ impl Upload {
                 return Poll::Pending;
             };
             match frame {
+                // To hyper a reset without an error is an end like any other; to the upstream it must not be.
+                None if !self.leftover.is_done() => return Poll::Ready(()),
                 None => {
                     self.coding.finish(&mut self.pending);
                     self.read_all = true;

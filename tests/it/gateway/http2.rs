@@ -7,6 +7,8 @@ use std::sync::Mutex;
 use std::sync::mpsc::channel;
 use std::time::Duration;
 
+use argon2::password_hash::SaltString;
+use argon2::{Argon2, PasswordHasher};
 use bytes::Bytes;
 use http_body_util::{BodyExt, Full};
 use hyper::body::Incoming;
@@ -487,6 +489,104 @@ fn what_cannot_be_told_in_http_1_is_refused() {
     secure.server.stop();
     let seen = app.ended();
     assert_eq!(seen.len(), 0, "{seen:#?}");
+}
+
+/// The start of a connection, and on stream 1 the head of a request, with these flags besides `END_HEADERS`.
+fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+    let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
+    bytes.extend(frame(4, 0, 0, &[]));
+    bytes.extend(frame(1, 4 | flags, 1, &block(fields)));
+    bytes
+}
+
+/// `RST_STREAM` of stream 1, for this reason.
+fn reset(reason: u8) -> Vec<u8> {
+    frame(3, 0, 1, &[0, 0, 0, reason])
+}
+
+/// `NO_ERROR`, which hyper takes for the end of a body.
+const NO_ERROR: u8 = 0;
+
+/// `CANCEL`, as a browser sends it when its user leaves.
+const CANCEL: u8 = 8;
+
+#[test]
+fn an_upload_that_is_cancelled_does_not_pass_for_whole() {
+    let app = App::fine();
+    let secure = Secure::before(&app);
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    for (number, reason) in [CANCEL, NO_ERROR].into_iter().enumerate() {
+        let mut stream = secure.connect("127.0.0.1", "h2");
+        secure.wait(async {
+            stream.write_all(&opening(0, &head)).await.unwrap();
+            stream.write_all(&frame(0, 0, 1, b"half")).await.unwrap();
+            while !app.now(|used| used.get(number).is_some_and(|one| one.text().ends_with("half\r\n"))) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+            stream.write_all(&reset(reason)).await.unwrap();
+            while !app.now(|used| used[number].ended || used[number].requests > 0) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+    }
+    // With its runtime the client is gone.
+    drop(secure.runtime);
+    secure.server.stop();
+    for connection in app.ended() {
+        assert_eq!(connection.requests, 0, "{connection:?}");
+    }
+}
+
+#[test]
+fn a_guess_counts_although_its_answer_is_not_waited_for() {
+    let salt = SaltString::from_b64("c29tZXNhbHRzb21lc2FsdA").unwrap();
+    let hash = Argon2::default().hash_password(b"hunter2", &salt).unwrap().to_string();
+    let top = format!(
+        "listen: true\nlistenAddress: {{ipv4: 127.0.0.1}}\nbasicAuthMode: true\n\
+         basicAuthUser: {{username: ann, password: '{hash}'}}\nrateLimiting: {{basicAuthMaxAttempts: 2}}\n"
+    );
+    let secure = Secure::start(&top, "");
+    let wrong = ("authorization", "Basic YW5uOndyb25n");
+    let head = [(":method", "GET"), (":scheme", "https"), (":authority", "app.test"), (":path", "/"), wrong];
+    let mut stream = secure.connect("127.0.0.1", "h2");
+    secure.wait(async {
+        stream.write_all(&[opening(1, &head), reset(CANCEL)].concat()).await.unwrap();
+        // What comes back for it: nothing but the frames that open a connection, and the answer to a ping behind it.
+        stream.write_all(&frame(6, 0, 0, b"are you?")).await.unwrap();
+        let mut said = Vec::new();
+        while !said.windows(8).any(|bytes| bytes == b"are you?") {
+            assert_ne!(stream.read_buf(&mut said).await.unwrap(), 0);
+        }
+    });
+    let mut sender = secure.http2("127.0.0.1");
+    for status in [401, 429] {
+        assert_eq!(secure.ask(&mut sender, request("GET", "/", &[wrong], "")).0.status(), status);
+    }
+}
+
+#[test]
+fn so_many_fields_hide_no_host() {
+    let secure = Secure::start("hostWhitelist: {enabled: true}", "");
+    let mut sender = secure.http2("127.0.0.1");
+    for (count, status) in [(99, 403), (100, 431)] {
+        let asked = Request::get("https://other.test/");
+        let asked = (0..count).fold(asked, |asked, number| asked.header(format!("x-{number}"), "1"));
+        let (head, _) = secure.ask(&mut sender, asked.body(Full::default()).unwrap());
+        assert_eq!(head.status(), status, "{count}");
+    }
+}
+
+#[test]
+fn a_client_that_takes_no_answers_is_sent_away_over_tls_too() {
+    let secure = Secure::start("", "limits: {bodyTimeout: 300ms, maxConnections: 1}");
+    let mut deaf = secure.connect("127.0.0.1", "http/1.1");
+    let requests = b"GET / HTTP/1.1\r\nHost: app.test\r\n\r\n".repeat(20_000);
+    secure.wait(async {
+        // The server may well stop reading before it has them all.
+        let _ = tokio::time::timeout(Duration::from_secs(2), deaf.write_all(&requests)).await;
+    });
+    // There is room for one, so this waits for the end of the first.
+    secure.connect("127.0.0.1", "http/1.1");
 }
 
 #[test]
