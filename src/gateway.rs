@@ -67,7 +67,7 @@ use reload::{ReadAgain, Reload};
 use rules::{Making, Resolved, Rules};
 use signals::Signals;
 use watch::Closing;
-use worker::Worker;
+use worker::{Stop, Worker};
 
 /// A server that is bound and about to run.
 pub struct Server {
@@ -106,7 +106,7 @@ impl Server {
         });
         let heartbeat = Heartbeat::of(settings.heartbeat_interval, &settings.data_root);
         let (rules, changes) = channel::channel(Arc::new(self.rules));
-        let (stop, stopping) = channel::channel(false);
+        let (stop, stopping) = channel::channel(Stop::No);
         // The sender is for a certificate that is renewed while the server runs.
         let (_certificate, tls) = self.tls.map(channel::channel).unzip();
         let closing = Arc::new(Closing::default());
@@ -130,13 +130,19 @@ impl Server {
             rules,
             journal: self.journal.clone(),
         };
-        self.signals.wait_beside(async {
+        let mut signals = self.signals;
+        signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
         });
-        self.journal.note("stopping: running requests have 10 s to finish");
-        let _ = stop.send(true);
+        self.journal.note("stopping: running requests have 10 s to finish; once more to stop at once");
+        stop.send_replace(Stop::Gracefully);
         closing.ask();
+        // Ends with the process, if nobody asks a second time.
+        std::thread::spawn(move || {
+            signals.wait_beside(async {});
+            stop.send_replace(Stop::AtOnce);
+        });
         for thread in threads {
             if thread.join().is_err() {
                 self.journal.warn("a worker ended with a panic");

@@ -52,8 +52,9 @@ pub fn server(
     head_size: usize,
 ) -> (Arrivals, ServerHandle, impl Future<Output = io::Result<()>>) {
     let (arrivals, queue) = mpsc::unbounded_channel();
-    let mut server =
-        Server::new(Reception { queue, holdings: Vec::new() }).fuse_config(FuseConfig::default());
+    // A body that stands still; salvo has no limit for it by itself.
+    let fuse = FuseConfig::default().with_request_body_timeout(gate.limits().body);
+    let mut server = Server::new(Reception { queue, holdings: Vec::new(), fuse });
     server
         .http2_mut()
         .max_concurrent_streams(STREAMS)
@@ -69,6 +70,7 @@ pub fn server(
 struct Reception {
     queue: mpsc::UnboundedReceiver<Arrival>,
     holdings: Vec<Holding>,
+    fuse: FuseConfig,
 }
 
 /// A client's stream, with who it is: salvo gives every request its connection's address and nothing more of ours.
@@ -94,7 +96,7 @@ impl Acceptor for Reception {
         Ok(Accepted {
             coupler: TcpCoupler::new(),
             stream: Guest { stream, _presence: presence },
-            fuse_config: Some(FuseConfig::default()),
+            fuse_config: Some(self.fuse),
             conn_ctrl: ConnCtrl::new(),
             local_addr,
             remote_addr,

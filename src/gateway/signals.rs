@@ -35,8 +35,8 @@ impl Signals {
         Ok(Self { runtime })
     }
 
-    /// Starts `work` and waits for the first signal.
-    pub fn wait_beside(mut self, work: impl Future<Output = ()>) {
+    /// Starts `work` and waits for the next signal.
+    pub fn wait_beside(&mut self, work: impl Future<Output = ()>) {
         self.runtime.block_on(async {
             work.await;
             #[cfg(unix)]

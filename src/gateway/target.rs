@@ -35,8 +35,10 @@ impl<'a> Target<'a> {
             return Err("the request target and the Host field name two hosts");
         }
         match target.as_bytes().first() {
+            // RFC 9110, section 4.2.3: no path is the root.
+            None => Ok(Self { target: "/", host: head.host }),
             Some(b'/') => Ok(Self { target, host: head.host }),
-            _ => Err("the request target has no path"),
+            Some(_) => Err("the request target has no path"),
         }
     }
 }

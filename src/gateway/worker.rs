@@ -34,6 +34,17 @@ const BREATHER: Duration = Duration::from_millis(50);
 /// After so long without a word the system asks whether a peer is still there.
 const KEEPALIVE: Duration = Duration::from_mins(1);
 
+/// Whether to go on.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stop {
+    /// Yes.
+    No,
+    /// Running requests may finish.
+    Gracefully,
+    /// Not even they.
+    AtOnce,
+}
+
 /// What a worker works with.
 #[derive(Clone)]
 pub struct Worker {
@@ -59,7 +70,7 @@ impl Worker {
         self,
         number: usize,
         listeners: &[Listener],
-        stop: watch::Receiver<bool>,
+        stop: watch::Receiver<Stop>,
     ) -> io::Result<JoinHandle<()>> {
         let runtime = super::runtime()?;
         let listeners = {
@@ -78,7 +89,7 @@ impl Worker {
     }
 
     /// Serves until `stop` says so, then lets running requests finish.
-    async fn work(self, listeners: Vec<TcpListener>, mut stop: watch::Receiver<bool>) {
+    async fn work(self, listeners: Vec<TcpListener>, mut stop: watch::Receiver<Stop>) {
         let head_size = self.gate.limits().head_size;
         let (arrivals, salvo, serving) = http2::server(self.gate.clone(), head_size);
         let serving = tokio::spawn(serving);
@@ -94,7 +105,7 @@ impl Worker {
             }
         });
         // An error means that the sender is gone: then it is time to stop as well.
-        let _ = stop.wait_for(|stop| *stop).await;
+        let _ = stop.wait_for(|stop| *stop != Stop::No).await;
         for task in accepting {
             task.abort();
             let _ = task.await;
@@ -107,7 +118,11 @@ impl Worker {
                 every.tick().await;
             }
         };
-        let _ = tokio::time::timeout(GRACE, drained).await;
+        tokio::select! {
+            () = drained => {}
+            () = tokio::time::sleep(GRACE) => {}
+            _ = stop.wait_for(|stop| *stop == Stop::AtOnce) => {}
+        }
         sweeping.abort();
         serving.abort();
     }

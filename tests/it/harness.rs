@@ -96,7 +96,7 @@ impl Innkeeper {
         let (stdout, stderr) = (Output::default(), Output::default());
         stdout.follow(child.stdout.take().unwrap());
         stderr.follow(child.stderr.take().unwrap());
-        let mut server = Self { child, folder: folder, stdout, stderr, port: 0 };
+        let mut server = Self { child, folder, stdout, stderr, port: 0 };
         server.port = server.stdout.wait("where it listens", |text| {
             let (_, rest) = text.split_once("Innkeeper is listening on IPv4: ")?;
             let (address, _) = rest.split_once('\n')?;

@@ -72,3 +72,27 @@ fn a_server_with_nothing_to_do_stops_at_once() {
     server.stop();
     assert_eq!(app.ended().len(), 0);
 }
+
+#[test]
+fn a_second_signal_waits_for_nobody() {
+    let (release, held) = channel::<()>();
+    let held = Mutex::new(held);
+    let app = App::start(move |talk| {
+        if talk.request().is_some() {
+            // Never: what holds it is dropped after the server has ended.
+            let _ = held.lock().unwrap().recv();
+        }
+    });
+    let server = Innkeeper::before(&app.url);
+    let mut client = Client::of(&server);
+    client.send("GET / HTTP/1.1\r\nHost: a\r\n\r\n");
+    app.got(1);
+    server.signal("INT");
+    server.says("stopping: running requests have 10 s to finish; once more to stop at once");
+    server.signal("INT");
+    assert_eq!(server.ended().status.code(), Some(0));
+    match client.end() {
+        End::Closed(got) | End::Reset(got) => assert_eq!(got, ""),
+    }
+    drop(release);
+}
