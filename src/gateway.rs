@@ -63,7 +63,7 @@ use heartbeat::Heartbeat;
 use journal::Journal;
 use listener::Listener;
 use proving::Proving;
-use reload::{ReadAgain, Reload};
+use reload::{Fingerprint, ReadAgain, Reload};
 use rules::{Making, Resolved, Rules};
 use signals::Signals;
 use watch::Closing;
@@ -81,6 +81,8 @@ pub struct Server {
     pub resolved: Resolved,
     /// Reads everything anew when a file has changed.
     pub read_again: ReadAgain,
+    /// How the files looked when they were read.
+    pub seen: Fingerprint,
     /// The certificate, if it is a TLS server.
     pub tls: Option<Arc<rustls::ServerConfig>>,
     /// Where visits are told.
@@ -127,6 +129,7 @@ impl Server {
             making: self.making,
             resolved: self.resolved,
             read_again: self.read_again,
+            seen: self.seen,
             rules,
             journal: self.journal.clone(),
         };

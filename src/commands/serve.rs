@@ -9,7 +9,7 @@ use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
-use crate::gateway::reload::ReadAgain;
+use crate::gateway::reload::{Fingerprint, ReadAgain};
 use crate::gateway::rules::{Behind, Making, Rules};
 use crate::gateway::signals::Signals;
 use crate::gateway::{Server, names, rules};
@@ -50,6 +50,8 @@ fn file(serve: &Serve, variables: &Variables) -> Result<PathBuf, Error> {
 }
 
 fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Result<Exit, Error> {
+    // Now, so that no change is missed between here and the first look at the files.
+    let seen = Fingerprint::of(&settings);
     let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
     let mut own_names = names::own_names();
     own_names.extend(pair.iter().flat_map(Pair::names));
@@ -83,7 +85,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
     introduce(settings, &rules, &listeners);
-    Server { listeners, making, rules, resolved, read_again, tls, journal, signals }.run()?;
+    Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
 }
 

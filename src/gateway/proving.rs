@@ -88,3 +88,68 @@ impl Drop for Place<'_> {
         self.0.fetch_sub(1, Ordering::AcqRel);
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::rules::Behind;
+    use crate::policy::account::{Authorization, Login, Proofs, Shared};
+    use crate::policy::client::Trust;
+    use crate::policy::host::Hosts;
+    use crate::policy::throttle::Throttle;
+    use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
+    use std::future::poll_fn;
+    use std::pin::pin;
+    use std::sync::{Mutex, RwLock};
+    use std::task::Poll;
+
+    /// Rules that let one wrong password pass with a 401.
+    fn rules() -> Arc<Rules> {
+        let password = "right".parse().expect("a password");
+        let sign_in = SignIn {
+            login: Login::Shared(Shared::new("ann", password).expect("a login")),
+            proofs: RwLock::new(Proofs::new(&[7; 32], Proofs::LIFETIME)),
+            throttle: Arc::new(Mutex::new(Throttle::new(1))),
+        };
+        let policy = Policy {
+            addresses: Addresses::Any,
+            trust: Trust::default(),
+            hosts: Hosts::new(&[], &[]),
+            host_check: HostCheck::Off,
+            sign_in: Some(sign_in),
+            satisfy: Satisfy::All,
+            require_https: false,
+            public_paths: Vec::new(),
+        };
+        Arc::new(Rules {
+            policy,
+            behind: Behind::Nothing,
+            forward_client_ip: false,
+            identity_header: None,
+            pass_authorization: false,
+            tell_arrivals: false,
+            hosts: Vec::new(),
+            config_flag: String::new(),
+            list_name: String::new(),
+        })
+    }
+
+    fn guess(rules: &Arc<Rules>) -> Unproven {
+        let authorization = b"Basic YW5uOndyb25n".to_vec();
+        let Authorization::Basic(credentials) = Authorization::read(&authorization) else { unreachable!() };
+        let sign_in = rules.policy.sign_in.as_ref().expect("a login");
+        let claim = sign_in.login.claim(&credentials);
+        Unproven { claim, authorization, address: [192, 0, 2, 7].into(), rules: Arc::clone(rules) }
+    }
+
+    #[tokio::test]
+    async fn a_guess_counts_and_keeps_its_turn_although_its_asker_has_left() {
+        let (proving, rules, epoch) = (Proving::new(1), rules(), Instant::now());
+        {
+            let mut asked = pin!(proving.prove(guess(&rules), epoch));
+            poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready())).await;
+        }
+        let second = proving.prove(guess(&rules), epoch).await;
+        assert!(matches!(second, Proof::Settled(Settled::Wrong(Admission::Wait { .. }))), "{second:?}");
+    }
+}

@@ -30,6 +30,8 @@ pub struct Reload {
     pub resolved: Resolved,
     /// Reads everything anew.
     pub read_again: ReadAgain,
+    /// How the files looked when they were read.
+    pub seen: Fingerprint,
     /// Where the rules go.
     pub rules: watch::Sender<Arc<Rules>>,
     /// Where the owner is told.
@@ -39,14 +41,13 @@ pub struct Reload {
 impl Reload {
     /// Follows the files and names for as long as the server runs.
     pub async fn follow(mut self) {
-        let mut seen = Fingerprint::of(self.making.settings());
         let mut looked_up = tokio::time::Instant::now();
         let mut every = tokio::time::interval(LOOK);
         loop {
             every.tick().await;
             let now = Fingerprint::of(self.making.settings());
-            if now != seen {
-                seen = now;
+            if now != self.seen {
+                self.seen = now;
                 self.renew();
             } else if looked_up.elapsed() >= REFRESH {
                 looked_up = tokio::time::Instant::now();
@@ -128,11 +129,13 @@ fn fixed_at_start(before: &Settings, now: &Settings) -> Vec<&'static str> {
 }
 
 /// What tells that a file was changed or replaced, without reading it.
-#[derive(PartialEq, Eq)]
-struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+#[derive(Debug, PartialEq, Eq)]
+pub struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 
 impl Fingerprint {
-    fn of(settings: &Settings) -> Self {
+    /// How the files that `settings` were read from look now.
+    #[must_use]
+    pub fn of(settings: &Settings) -> Self {
         let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
         if settings.enable_user_accounts {
             // A record is replaced by renaming, which shows on its folder.

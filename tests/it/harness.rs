@@ -10,7 +10,7 @@ use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Stdio};
-use std::sync::{Arc, Condvar, Mutex};
+use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -36,7 +36,8 @@ impl Output {
     }
 
     fn text(&self) -> String {
-        self.0.0.lock().unwrap().clone()
+        // A wait that failed has poisoned it, and its test still wants to be told.
+        self.0.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 
     /// Waits until `what` can be found in the text.
