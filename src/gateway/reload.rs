@@ -75,9 +75,11 @@ impl Reload {
                 for key in fixed {
                     self.journal.warn(format!("`{key}` was changed, which counts from the next start on"));
                 }
-                self.journal.note(format!("the settings were read again: {}", rules.list_name));
+                let told = format!("the settings were read again: {}", rules.list_name);
                 (self.making, self.resolved) = (making, resolved);
                 self.rules.send_replace(Arc::new(rules));
+                // Whoever reads it may count on it.
+                self.journal.note(told);
             }
             Err(errors) => {
                 for error in errors {
