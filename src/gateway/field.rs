@@ -104,11 +104,15 @@ impl Field {
             b"user-agent" => Self::UserAgent,
             b"x-forwarded-for" => Self::XForwardedFor,
             b"x-real-ip" => Self::XRealIp,
+            // The last three: some applications take their path from these, past whoever judged the real one.
             b"cf-access-authenticated-user-email"
             | b"cf-connecting-ipv6"
             | b"true-client-ip"
             | b"x-client-ip"
-            | b"x-cluster-client-ip" => Self::Asserted,
+            | b"x-cluster-client-ip"
+            | b"x-original-uri"
+            | b"x-original-url"
+            | b"x-rewrite-url" => Self::Asserted,
             _ if ASSERTED_PREFIXES.iter().any(|prefix| name.starts_with(prefix)) => Self::Asserted,
             _ => Self::Other,
         }
@@ -197,6 +201,8 @@ mod tests {
             "x_real_ip",
             "CF_Connecting_IP",
             "True-Client-IP",
+            "X-Original-URL",
+            "x_rewrite_url",
             "CF-Connecting-IPv6",
             "X-Authentik-Meta-Outpost-Configuration-Of-Somebody",
         ] {

@@ -253,8 +253,8 @@ impl<'a> AnswerHead<'a> {
             Err(httparse::Error::TooManyHeaders) => return Err(Malformed::TooLarge),
             Err(_) => return Err(Malformed::Syntax("the answer's head cannot be read")),
         };
-        let (Some(status), Some(minor)) = (answer.code, answer.version) else {
-            return Err(Malformed::Syntax("the status line is incomplete"));
+        let (Some(status @ 100..), Some(minor)) = (answer.code, answer.version) else {
+            return Err(Malformed::Syntax("the status line holds no status"));
         };
         let mut head = Self {
             status,

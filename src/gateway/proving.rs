@@ -103,9 +103,13 @@ mod tests {
     use std::sync::{Mutex, RwLock};
     use std::task::Poll;
 
+    /// Slow enough to prove that whoever asks can leave before it is done.
+    const SLOW: &str =
+        "$argon2id$v=19$m=19456,t=2,p=1$eP0+QUlGozNf8nZYHp5OWw$/95xqNa00+FW/8uscOwIrG+ci3dc7dZlShFMrG6Fsfk";
+
     /// Rules that let one wrong password pass with a 401.
     fn rules() -> Arc<Rules> {
-        let password = "right".parse().expect("a password");
+        let password = SLOW.parse().expect("a password");
         let sign_in = SignIn {
             login: Login::Shared(Shared::new("ann", password).expect("a login")),
             proofs: RwLock::new(Proofs::new(&[7; 32], Proofs::LIFETIME)),

@@ -17,7 +17,7 @@ use crate::error::Error;
 use crate::policy::account::Accounts;
 
 /// How often the files are looked at.
-const LOOK: Duration = Duration::from_millis(500);
+const LOOK: Duration = Duration::from_millis(200);
 
 /// Reads settings and accounts again, under the flags and variables of the start.
 pub type ReadAgain = Box<dyn Fn() -> Result<(Settings, Accounts), Vec<Error>> + Send>;
@@ -43,12 +43,17 @@ impl Reload {
     pub async fn follow(mut self) {
         let mut looked_up = tokio::time::Instant::now();
         let mut every = tokio::time::interval(LOOK);
+        let mut before = None;
         loop {
             every.tick().await;
             let now = Fingerprint::of(self.making.settings());
+            // Read once it has come to rest: half a file may well be readable, and say less than it will.
+            let rests = before.replace(now.clone()).is_some_and(|before| before == now);
             if now != self.seen {
-                self.seen = now;
-                self.renew();
+                if rests {
+                    self.seen = now;
+                    self.renew();
+                }
             } else if looked_up.elapsed() >= REFRESH {
                 looked_up = tokio::time::Instant::now();
                 self.look_up().await;
@@ -124,6 +129,7 @@ fn fixed_at_start(before: &Settings, now: &Settings) -> Vec<&'static str> {
         ("innkeeper.limits", before.limits != now.limits),
         ("innkeeper.accessLog", before.access_log != now.access_log),
         ("logging", before.logging != now.logging),
+        ("rateLimiting", before.rate_limiting != now.rate_limiting),
     ]
     .into_iter()
     .filter_map(|(key, changed)| changed.then_some(key))
@@ -131,7 +137,7 @@ fn fixed_at_start(before: &Settings, now: &Settings) -> Vec<&'static str> {
 }
 
 /// What tells that a file was changed or replaced, without reading it.
-#[derive(Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
 
 impl Fingerprint {

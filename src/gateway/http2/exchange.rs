@@ -127,7 +127,9 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
         let mut headers = salvo::http::HeaderMap::with_capacity(answer.fields.len());
         for field in answer.fields {
             let kind = Field::of(field.name.as_bytes());
-            let passes = kind.passes_to_client() || kind == Field::ContentLength;
+            // A length beside chunks is the chunks' (RFC 9112, section 6.3).
+            let counts = kind == Field::ContentLength && !matches!(answer.body, Decoder::Chunked(_));
+            let passes = kind.passes_to_client() || counts;
             if passes
                 && !answer.listed.has(field.name.as_bytes())
                 && let (Ok(name), Ok(value)) =
