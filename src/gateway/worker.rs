@@ -133,6 +133,8 @@ impl Worker {
                 Ok((stream, address)) => {
                     let presence = self.room().await;
                     tokio::spawn(self.clone().welcome(stream, address, arrivals.clone(), presence));
+                    // One at a time: of a burst of visitors the other workers get their share.
+                    tokio::task::yield_now().await;
                 }
                 Err(error) if is_theirs(&error) => {}
                 Err(_) => tokio::time::sleep(BREATHER).await,
