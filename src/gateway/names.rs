@@ -6,7 +6,7 @@ use std::path::Path;
 
 use crate::policy::address::{Entry, IpPattern, Preset};
 
-use super::rules::{Resolved, pattern_of};
+use super::rules::Resolved;
 
 /// The names by which a container knows its host, as SillyTavern looks them up for `whitelistDockerHosts`.
 pub const CONTAINER_HOSTS: [&str; 2] = ["host.docker.internal", "gateway.docker.internal"];
@@ -26,7 +26,7 @@ pub fn resolve(entries: &[Entry], before: &Resolved) -> Resolved {
         let patterns = match entry {
             Entry::Pattern(_) => continue,
             Entry::Name(host) => match (host.as_str(), 0).to_socket_addrs() {
-                Ok(addresses) => addresses.map(|address| pattern_of(address.ip())).collect(),
+                Ok(addresses) => addresses.map(|address| IpPattern::from(address.ip())).collect(),
                 Err(_) => before.get(&name).cloned().unwrap_or_default(),
             },
             Entry::Preset(Preset::Lan) => networks(|name| !is_container_bridge(name)),

@@ -1,14 +1,13 @@
 //! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
 
 use std::collections::BTreeMap;
-use std::net::IpAddr;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::Duration;
 
 use super::files::Folder;
 use super::names;
-use super::upstream::{Place as UpstreamPlace, Upstream};
+use super::upstream::Upstream;
 use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
 use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
@@ -16,7 +15,7 @@ use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
 use crate::policy::throttle::Throttle;
-use crate::policy::whitelist::{Place, Whitelist, WhitelistBuilder};
+use crate::policy::whitelist::{Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
 
 /// Everything a change of settings replaces, in one piece.
@@ -208,9 +207,9 @@ impl Making {
             .collect();
         let everybody = match &rules.policy.addresses {
             Addresses::Any => None,
-            Addresses::Listed(list) => is_everybody(list),
+            Addresses::Listed(list) => list.covers_everyone(),
         };
-        Ok(config::start_gate(&self.settings, &accounts, everybody.as_deref())?)
+        Ok(config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))?)
     }
 
     /// As in SillyTavern, a password is asked for only when other devices can connect.
@@ -235,23 +234,14 @@ impl Making {
 }
 
 fn behind(settings: &Settings) -> Result<Behind, Error> {
-    let place = match (&settings.upstream, &settings.root) {
-        (Some(config::Upstream::Http { host, port }), _) => {
-            UpstreamPlace::Http { host: host.clone(), port: *port }
+    match (&settings.upstream, &settings.root) {
+        (Some(place), _) => {
+            let upstream = Upstream::new(place.clone(), settings.limits.connect_timeout)?;
+            Ok(Behind::Upstream(Arc::new(upstream)))
         }
-        (Some(config::Upstream::Https { host, port }), _) => {
-            UpstreamPlace::Https { host: host.clone(), port: *port }
-        }
-        #[cfg(unix)]
-        (Some(config::Upstream::Unix { path }), _) => UpstreamPlace::Unix(path.clone()),
-        #[cfg(not(unix))]
-        (Some(config::Upstream::Unix { .. }), _) => {
-            return Err(Error::new("this system has no unix sockets").hint("name the app by its port"));
-        }
-        (None, Some(root)) => return Ok(Behind::Folder(Arc::new(Folder::open(root)?))),
-        (None, None) => return Ok(Behind::Nothing),
-    };
-    Ok(Behind::Upstream(Arc::new(Upstream::new(place, settings.limits.connect_timeout)?)))
+        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?))),
+        (None, None) => Ok(Behind::Nothing),
+    }
 }
 
 fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
@@ -322,16 +312,5 @@ fn config_flag(file: &Path) -> String {
     if plain { format!(" --config {text}") } else { format!(" --config '{}'", text.replace('\'', "'\\''")) }
 }
 
-/// How many entries of a list name the peer's own addresses, for the sentence at start.
-#[must_use]
-pub fn is_everybody(whitelist: &Whitelist) -> Option<String> {
-    whitelist.covers_everyone().map(|rule| rule.text().to_owned())
-}
-
 /// How often names are looked up again.
 pub const REFRESH: Duration = Duration::from_mins(1);
-
-/// A single address as a pattern.
-pub(super) fn pattern_of(address: IpAddr) -> IpPattern {
-    IpPattern::from(address)
-}

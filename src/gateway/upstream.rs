@@ -3,8 +3,6 @@
 use std::cell::RefCell;
 use std::fmt;
 use std::io;
-#[cfg(unix)]
-use std::path::PathBuf;
 use std::sync::Arc;
 use std::sync::atomic::{AtomicU64, Ordering};
 use std::time::{Duration, Instant};
@@ -16,6 +14,7 @@ use tokio_rustls::TlsConnector;
 use super::buffer::Buffer;
 use super::http1::Persistence;
 use super::wire::Wire;
+use crate::config::Upstream as Place;
 
 /// Idle connections that a worker keeps to the upstream.
 const IDLE_CONNECTIONS: usize = 256;
@@ -26,56 +25,6 @@ const IDLE_TIME: Duration = Duration::from_mins(1);
 /// A request that must not be sent twice takes only a connection that was used so recently: an upstream that
 /// closes idle connections (Node.js after 5 s) is then not about to.
 const SURELY_OPEN: Duration = Duration::from_secs(2);
-
-/// Where the application listens.
-#[derive(Clone, Debug)]
-pub enum Place {
-    /// TCP, in clear.
-    Http {
-        /// Host name or address, without brackets.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// TCP with TLS.
-    Https {
-        /// Host name or address, without brackets; the certificate must be for it.
-        host: String,
-        /// Port.
-        port: u16,
-    },
-    /// A unix socket.
-    #[cfg(unix)]
-    Unix(PathBuf),
-}
-
-impl fmt::Display for Place {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Http { host, port } if host.contains(':') => write!(f, "http://[{host}]:{port}"),
-            Self::Http { host, port } => write!(f, "http://{host}:{port}"),
-            Self::Https { host, port } if host.contains(':') => write!(f, "https://[{host}]:{port}"),
-            Self::Https { host, port } => write!(f, "https://{host}:{port}"),
-            #[cfg(unix)]
-            Self::Unix(path) => write!(f, "unix:{}", path.display()),
-        }
-    }
-}
-
-impl Place {
-    /// What a request names as its host when the client named none.
-    fn authority(&self) -> String {
-        match self {
-            Self::Http { .. } | Self::Https { .. } => self
-                .to_string()
-                .split_once("://")
-                .map(|(_, authority)| authority.to_owned())
-                .unwrap_or_default(),
-            #[cfg(unix)]
-            Self::Unix(_) => "localhost".to_owned(),
-        }
-    }
-}
 
 /// Why the upstream could not be asked, or gave no answer.
 #[derive(Debug)]
@@ -149,7 +98,7 @@ impl Upstream {
     /// The application at `place`; `connect_timeout` bounds name look-up, connection and TLS handshake together.
     ///
     /// # Errors
-    /// A host name that no certificate can be for.
+    /// A host name that no certificate can be for; a unix socket on a system that has none.
     pub fn new(place: Place, connect_timeout: Duration) -> Result<Self, crate::error::Error> {
         let tls = match &place {
             Place::Https { host, .. } => {
@@ -163,12 +112,17 @@ impl Upstream {
                     rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
                 Some((Arc::new(config), name))
             }
+            #[cfg(not(unix))]
+            Place::Unix { .. } => {
+                return Err(crate::error::Error::new("this system has no unix sockets")
+                    .hint("name the app by its port"));
+            }
             _ => None,
         };
         let serial = SERIAL.fetch_add(1, Ordering::Relaxed);
         Ok(Self {
             name: place.to_string(),
-            authority: place.authority(),
+            authority: authority(&place),
             place,
             serial,
             connect_timeout,
@@ -218,7 +172,10 @@ impl Upstream {
     async fn reach(&self) -> io::Result<Wire> {
         match &self.place {
             #[cfg(unix)]
-            Place::Unix(path) => Ok(Wire::Unix(tokio::net::UnixStream::connect(path).await?)),
+            Place::Unix { path } => Ok(Wire::Unix(tokio::net::UnixStream::connect(path).await?)),
+            // `new` refuses it.
+            #[cfg(not(unix))]
+            Place::Unix { .. } => Err(io::ErrorKind::Unsupported.into()),
             Place::Http { host, port } | Place::Https { host, port } => {
                 let stream = TcpStream::connect((host.as_str(), *port)).await?;
                 stream.set_nodelay(true)?;
@@ -252,6 +209,16 @@ impl Upstream {
                 idle.push(Idle { link, serial: self.serial, since, until: since + time });
             }
         });
+    }
+}
+
+/// What a request names as its host when the client named none.
+fn authority(place: &Place) -> String {
+    match place {
+        Place::Http { .. } | Place::Https { .. } => {
+            place.to_string().split_once("://").map(|(_, authority)| authority.to_owned()).unwrap_or_default()
+        }
+        Place::Unix { .. } => "localhost".to_owned(),
     }
 }
 
