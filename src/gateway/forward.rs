@@ -91,16 +91,20 @@ pub fn write_answer(
     out: &mut Vec<u8>,
 ) -> Delivery {
     put_status(out, answer.status, answer.reason);
+    // An answer that can have no body may still tell the length that it would have (RFC 9110, section 8.6).
+    let mut length = None;
     for field in answer.fields {
-        if Field::of(field.name.as_bytes()).passes_to_client() && !answer.listed.has(field.name.as_bytes()) {
+        let kind = Field::of(field.name.as_bytes());
+        if kind == Field::ContentLength {
+            length.get_or_insert(field.value);
+        }
+        if kind.passes_to_client() && !answer.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
-    // An answer that can have no body may still tell the length that it would have (RFC 9110, section 8.6).
-    let length = answer.fields.iter().find(|field| Field::of(field.name.as_bytes()) == Field::ContentLength);
     let delivery = match (answer.body, length) {
         (Decoder::Length(0), Some(length)) if !matches!(answer.status, 100..=199 | 204) => {
-            put_field(out, "Content-Length", length.value);
+            put_field(out, "Content-Length", length);
             Delivery { coding: Coding::Plain, keeps_alive }
         }
         (Decoder::Length(0), _) => Delivery { coding: Coding::Plain, keeps_alive },
