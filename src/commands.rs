@@ -1,6 +1,7 @@
 //! What each subcommand does, one file a noun.
 
 mod serve;
+mod sources;
 mod whitelist;
 
 use crate::cli::Invocation;

@@ -3,12 +3,13 @@
 mod known;
 mod list;
 
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 
 use self::known::{Known, Listed};
+use super::sources::{Sources, Speech};
 use crate::cli::{Whitelist, WhitelistAction};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
-use crate::config::{self, Flags, Found, ListOrigin, Origin, Problems, Settings, Syntax, Variables};
+use crate::config::{ListOrigin, Origin, Settings, Syntax};
 use crate::error::{Error, Exit};
 use crate::policy::address::Entry;
 use crate::ui;
@@ -18,25 +19,20 @@ use crate::ui;
 /// # Errors
 /// Settings that cannot be read, entries that are none, a file that cannot be changed.
 pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
-    let variables = Variables::of_process();
-    let file = match config::find(&whitelist.flags, &variables).map_err(|error| vec![error])? {
-        Found::File(file) => file,
-        Found::Missing(file) => return Err(vec![missing(&file)]),
-    };
-    let sources = Sources { file, flags: &whitelist.flags, variables };
-    let speech = if whitelist.quiet { Speech::Quiet } else { Speech::Full };
+    let sources = Sources::find(&whitelist.flags)?;
+    let speech = Speech::of(whitelist.quiet);
     match &whitelist.action {
         WhitelistAction::List { json } => list::list(&sources.read()?, *json),
         WhitelistAction::Add { entries, note, dry_run } => {
             let entries = parsed(entries)?;
             let note = checked(note.as_deref()).map_err(|error| vec![error])?;
-            let editing = sources.open(Writing::of(*dry_run), speech)?;
+            let editing = Editing::open(&sources, Writing::of(*dry_run), speech)?;
             add(editing, &entries, note).map_err(|error| vec![error])
         }
         WhitelistAction::Remove { entries, force, dry_run } => {
             let wanted: Vec<Wanted<'_>> = entries.iter().map(|text| Wanted::of(text)).collect();
-            let editing = sources.open(Writing::of(*dry_run), speech)?;
-            let flag = config_flag(&whitelist.flags);
+            let editing = Editing::open(&sources, Writing::of(*dry_run), speech)?;
+            let flag = sources.config_flag();
             if let Some(absent) = absent(&editing, &wanted, &flag) {
                 absent.iter().for_each(ui::error);
                 return Ok(Exit::No);
@@ -157,64 +153,6 @@ impl Writing {
     }
 }
 
-/// How much is said besides data and errors.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Speech {
-    Full,
-    Quiet,
-}
-
-/// Where settings come from.
-struct Sources<'a> {
-    file: PathBuf,
-    flags: &'a Flags,
-    variables: Variables,
-}
-
-impl Sources<'_> {
-    fn read(&self) -> Result<Settings, Vec<Error>> {
-        Settings::read(&self.file, self.flags, &self.variables).map_err(Problems::errors)
-    }
-
-    /// The file with the list in force, locked, and the settings as they are under that lock.
-    fn open(&self, writing: Writing, speech: Speech) -> Result<Editing, Vec<Error>> {
-        let (path, kind) = self.list_file(&self.read()?).map_err(|error| vec![error])?;
-        let document = Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?;
-        let settings = self.read()?;
-        if self.list_file(&settings).ok() != Some((path.clone(), kind)) {
-            return Err(vec![
-                Error::new("another list came into force at this moment").hint("run the command again"),
-            ]);
-        }
-        Ok(Editing {
-            document,
-            settings,
-            path,
-            kind,
-            writing,
-            speech,
-            notices: Vec::new(),
-            warnings: Vec::new(),
-        })
-    }
-
-    fn list_file(&self, settings: &Settings) -> Result<(PathBuf, Kind), Error> {
-        match &settings.whitelist.origin {
-            ListOrigin::Text { path, .. } => Ok((path.clone(), Kind::Lines)),
-            ListOrigin::Setting(Origin::File { .. } | Origin::Default) => {
-                Ok((settings.file.clone(), Kind::Settings(Syntax::of(&self.file))))
-            }
-            ListOrigin::Setting(Origin::Variable(name) | Origin::Flag(name)) => {
-                Err(Error::new(format!("the list in force is that of `{name}`, which no command can change"))
-                    .hint(format!(
-                        "change it where it is set, or remove it there and use `{}`",
-                        settings.file.display()
-                    )))
-            }
-        }
-    }
-}
-
 /// A list that is being changed.
 struct Editing {
     document: Document,
@@ -229,6 +167,20 @@ struct Editing {
 }
 
 impl Editing {
+    /// The file with the list in force, locked, and the settings as they are under that lock.
+    fn open(sources: &Sources<'_>, writing: Writing, speech: Speech) -> Result<Self, Vec<Error>> {
+        let (path, kind) = list_file(&sources.read()?).map_err(|error| vec![error])?;
+        let document = Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?;
+        let settings = sources.read()?;
+        if list_file(&settings).ok() != Some((path.clone(), kind)) {
+            return Err(vec![
+                Error::new("another list came into force at this moment").hint("run the command again"),
+            ]);
+        }
+        let (notices, warnings) = (Vec::new(), Vec::new());
+        Ok(Self { document, settings, path, kind, writing, speech, notices, warnings })
+    }
+
     /// The path of the list; the default one is written into the file before it is changed.
     fn list(&mut self) -> Result<Vec<&'static str>, Error> {
         if let Some(path) = self.document.list_path(LIST) {
@@ -282,18 +234,20 @@ impl Editing {
 /// The setting.
 const LIST: &str = "whitelist";
 
-fn missing(file: &Path) -> Error {
-    Error::new(format!("there are no settings at `{}`", file.display()))
-        .hint("name the file: `--config FILE`")
-        .hint("`innkeeper serve` writes the default ones")
-}
-
-/// What a command in a hint has to be told to find the same settings.
-fn config_flag(flags: &Flags) -> String {
-    match &flags.config {
-        Some(file) => format!(" --config '{}'", file.display().to_string().replace('\'', "'\\''")),
-        None if flags.global => " --global".to_owned(),
-        None => String::new(),
+/// The file in which the list in force stands.
+fn list_file(settings: &Settings) -> Result<(PathBuf, Kind), Error> {
+    match &settings.whitelist.origin {
+        ListOrigin::Text { path, .. } => Ok((path.clone(), Kind::Lines)),
+        ListOrigin::Setting(Origin::File { .. } | Origin::Default) => {
+            Ok((settings.file.clone(), Kind::Settings(Syntax::of(&settings.file))))
+        }
+        ListOrigin::Setting(Origin::Variable(name) | Origin::Flag(name)) => {
+            Err(Error::new(format!("the list in force is that of `{name}`, which no command can change"))
+                .hint(format!(
+                    "change it where it is set, or remove it there and use `{}`",
+                    settings.file.display()
+                )))
+        }
     }
 }
 

@@ -51,7 +51,7 @@ const DOORS: &[(&str, &[&str])] = &[
     ("subtle", &["src/policy/account.rs", "src/policy/account/"]),
     ("unicode_normalization", &["src/policy/account/"]),
     // Settings
-    ("clap", &["src/cli.rs", "src/config/"]),
+    ("clap", &["src/cli.rs", "src/cli/", "src/config/"]),
     ("serde", &["src/config/", "src/store.rs", "src/commands/"]),
     (
         "serde_json",

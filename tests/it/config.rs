@@ -14,27 +14,14 @@ use innkeeper::config::{
 };
 use innkeeper::error::Error;
 
-/// A folder with the given files; gone when dropped.
-struct Folder(tempfile::TempDir);
+use crate::it::harness::folder::{Folder, golden};
 
 impl Folder {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
     /// Reads `file` of this folder; complaints name it without the folder.
     fn read(&self, file: &str, variables: &[(&str, &str)], flags: &[&str]) -> Result<Settings, String> {
         let variables: Variables = variables.iter().copied().collect();
         Settings::read(&self.path(file), &flags_of(flags), &variables)
-            .map_err(|problems| problems.to_string().replace(&format!("{}/", self.0.path().display()), ""))
+            .map_err(|problems| problems.to_string().replace(&format!("{}/", self.root().display()), ""))
     }
 }
 
@@ -244,7 +231,7 @@ fn the_stronger_source_wins() {
     ] {
         let settings = folder.read(name, variables, flags).unwrap();
         let origin_of = settings.origin("port").to_string();
-        let origin_of = origin_of.replace(&format!("{}/", folder.0.path().display()), "");
+        let origin_of = origin_of.replace(&format!("{}/", folder.root().display()), "");
         assert_eq!((settings.port, origin_of.as_str()), (port, origin), "{name} {variables:?} {flags:?}");
     }
 }
@@ -336,7 +323,7 @@ fn paths_start_in_the_folder_of_the_file() {
     let folder = Folder::with(&[("config.yaml", file)]);
     let variables = [("SILLYTAVERN_SSL_CERTPATH", "c.pem")];
     let read = folder.read("config.yaml", &variables, &["--data-root", "./here"]).unwrap();
-    assert_eq!(read.folder, folder.0.path());
+    assert_eq!(read.folder, folder.root());
     assert_eq!(read.root, Some(folder.path("www")));
     assert_eq!(read.ssl.cert_path, folder.path("c.pem"));
     assert_eq!(read.ssl.key_path, Path::new("/k.pem"));
@@ -412,8 +399,8 @@ fn which_file() {
     let variables = Variables::from_iter([("INNKEEPER_CONFIG", folder.path("own.yaml"))]);
     assert_eq!(found(&Flags::default(), &variables), Ok(Found::File(folder.path("own.yaml"))));
     assert_eq!(found(&named("new.yaml"), &variables), Ok(Found::Missing(folder.path("new.yaml"))));
-    let folder_itself = Flags { config: Some(folder.0.path().to_owned()), ..Flags::default() };
-    let place = folder.0.path().display();
+    let folder_itself = Flags { config: Some(folder.root().to_owned()), ..Flags::default() };
+    let place = folder.root().display();
     let told = format!(
         "error: `{place}` is a folder, not a settings file\nhint: name the file: `--config '{place}/config.yaml'`\n"
     );
@@ -436,7 +423,7 @@ fn which_file() {
 fn the_folder_of_the_system() {
     let folder = Folder::with(&[]);
     let global = Flags { global: true, ..Flags::default() };
-    let variables = Variables::from_iter([("XDG_CONFIG_HOME", folder.0.path())]);
+    let variables = Variables::from_iter([("XDG_CONFIG_HOME", folder.root())]);
     assert_eq!(find(&global, &variables).unwrap(), Found::Missing(folder.path("innkeeper/config.yaml")));
     fs::create_dir(folder.path("innkeeper")).unwrap();
     fs::write(folder.path("innkeeper/config.toml"), "").unwrap();
@@ -562,15 +549,4 @@ fn help_and_misuse() {
         panic!("SillyTavern's flags are understood")
     };
     assert_eq!(serve.ignored, ["corsProxy", "disableCsrf", "autorun"]);
-}
-
-/// Compares with `tests/it/golden/<name>`; `UPDATE=1 cargo test` writes it anew.
-pub fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
-    if std::env::var_os("UPDATE").is_some() {
-        fs::create_dir_all(path.parent().unwrap()).unwrap();
-        fs::write(&path, text).unwrap();
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is not\n{text}\n(UPDATE=1 cargo test writes it anew)");
 }

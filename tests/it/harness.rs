@@ -5,6 +5,7 @@
 
 pub mod app;
 pub mod client;
+pub mod folder;
 
 use std::fs;
 use std::io::Read;

@@ -4,108 +4,47 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::path::Path;
+use std::process::Stdio;
 use std::time::Duration;
 
 use innkeeper::config::document::{Change, Document, Kind};
 use innkeeper::config::{DEFAULT_TOML, DEFAULT_YAML, Layer, Problems, Source, Syntax, Value};
 use proptest::prelude::*;
 
-/// A folder with settings; gone when dropped.
-struct Folder(tempfile::TempDir);
-
-impl Folder {
-    fn with(files: &[(&str, &str)]) -> Self {
-        let folder = tempfile::tempdir().unwrap();
-        for (name, text) in files {
-            fs::write(folder.path().join(name), text).unwrap();
-        }
-        Self(folder)
-    }
-
-    fn path(&self, name: &str) -> PathBuf {
-        self.0.path().join(name)
-    }
-
-    fn text(&self, name: &str) -> String {
-        fs::read_to_string(self.path(name)).unwrap()
-    }
-
-    /// `innkeeper whitelist …` in this folder, with nothing in the environment.
-    fn command(&self, arguments: &[&str]) -> Command {
-        let mut command = Command::new(assert_cmd::cargo::cargo_bin!("innkeeper"));
-        command.current_dir(self.0.path()).env_clear().arg("whitelist").args(arguments).stdin(Stdio::null());
-        command
-    }
-
-    fn run(&self, arguments: &[&str]) -> Output {
-        self.command(arguments).output().unwrap()
-    }
-
-    /// Runs what must succeed.
-    fn done(&self, arguments: &[&str]) {
-        let output = self.run(arguments);
-        assert!(output.status.success(), "{arguments:?}: {}", String::from_utf8_lossy(&output.stderr));
-    }
-
-    /// Every file in the folder.
-    fn names(&self) -> BTreeSet<String> {
-        let names = fs::read_dir(self.0.path()).unwrap();
-        names.map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect()
-    }
-}
-
-/// A command with all it prints: stdout, then stderr with `!` before each line, then the exit code.
-fn told(folder: &Folder, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-    let output = folder.command(arguments).envs(variables.iter().copied()).output().unwrap();
-    let mut text = String::new();
-    for (name, value) in variables {
-        let _ = write!(text, "{name}='{value}' ");
-    }
-    let quote =
-        |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
-    let words: Vec<String> = arguments.iter().map(quote).collect();
-    let mut text = format!("$ {text}innkeeper whitelist {}\n", words.join(" "));
-    text += &String::from_utf8(output.stdout).unwrap();
-    for line in String::from_utf8(output.stderr).unwrap().lines() {
-        let _ = writeln!(text, "! {line}");
-    }
-    let _ = writeln!(text, "exit {}\n", output.status.code().unwrap());
-    text
-}
+use crate::it::harness::folder::{Folder, golden};
 
 #[test]
 fn a_session() {
     let folder = Folder::with(&[("config.yaml", DEFAULT_YAML)]);
     let mut text = String::new();
     let steps: &[&[&str]] = &[
-        &["list"],
-        &["add", "192.168.1.23", "--dry-run"],
-        &["add", "192.168.1.23"],
-        &["add", "192.168.1.23"],
-        &["add", "10.1.2.3/8", "tailscale", "Phone.lan", "*", "--note", "Ann's things"],
-        &["add", "10.9.9.9", "100.64.0.7", "phone.LAN", "fe80::1"],
-        &["add", "127.1", "http://x.lan/a", "192.168.2.2"],
-        &["add", "192.168.2.2", "--note", "two\nlines"],
-        &["list"],
-        &["list", "--json"],
-        &["remove", "192.168.1.24"],
-        &["remove", "10.1.2.3", "phone.lam", "127.1", "192.168.1.23"],
-        &["remove", "*", "192.168.1.23", "--dry-run"],
-        &["remove", "10.*", "*", "tailscale", "phone.lan"],
-        &["add", "192.168.1.*", "--quiet"],
-        &["remove", "192.168.1.23"],
-        &["remove", "192.168.1.0/24"],
-        &["remove", "::1", "127.0.0.1"],
-        &["remove", "127.0.0.1", "127.0.0.1", "--dry-run"],
-        &["remove", "::1"],
-        &["remove", "127.0.0.1", "--force"],
-        &["list"],
-        &["add", "127.0.0.1"],
+        &["whitelist", "list"],
+        &["whitelist", "add", "192.168.1.23", "--dry-run"],
+        &["whitelist", "add", "192.168.1.23"],
+        &["whitelist", "add", "192.168.1.23"],
+        &["whitelist", "add", "10.1.2.3/8", "tailscale", "Phone.lan", "*", "--note", "Ann's things"],
+        &["whitelist", "add", "10.9.9.9", "100.64.0.7", "phone.LAN", "fe80::1"],
+        &["whitelist", "add", "127.1", "http://x.lan/a", "192.168.2.2"],
+        &["whitelist", "add", "192.168.2.2", "--note", "two\nlines"],
+        &["whitelist", "list"],
+        &["whitelist", "list", "--json"],
+        &["whitelist", "remove", "192.168.1.24"],
+        &["whitelist", "remove", "10.1.2.3", "phone.lam", "127.1", "192.168.1.23"],
+        &["whitelist", "remove", "*", "192.168.1.23", "--dry-run"],
+        &["whitelist", "remove", "10.*", "*", "tailscale", "phone.lan"],
+        &["whitelist", "add", "192.168.1.*", "--quiet"],
+        &["whitelist", "remove", "192.168.1.23"],
+        &["whitelist", "remove", "192.168.1.0/24"],
+        &["whitelist", "remove", "::1", "127.0.0.1"],
+        &["whitelist", "remove", "127.0.0.1", "127.0.0.1", "--dry-run"],
+        &["whitelist", "remove", "::1"],
+        &["whitelist", "remove", "127.0.0.1", "--force"],
+        &["whitelist", "list"],
+        &["whitelist", "add", "127.0.0.1"],
     ];
     for step in steps {
-        text += &told(&folder, step, &[]);
+        text += &folder.told(step, &[]);
     }
     golden("whitelist.txt", &text);
     assert_eq!(
@@ -120,25 +59,25 @@ fn which_list_is_edited() {
     // whitelist.txt before the setting, and the environment before both but for that.
     let folder = Folder::with(&[("config.yaml", "port: 1\n"), ("whitelist.txt", "127.0.0.1 # here\n::1\n")]);
     let variable = [("INNKEEPER_WHITELIST", r#"["10.0.0.1"]"#)];
-    text += &told(&folder, &["add", "10.0.0.2", "--note", "Ann"], &variable);
-    text += &told(&folder, &["list"], &variable);
-    text += &told(&folder, &["remove", "::1"], &[]);
+    text += &folder.told(&["whitelist", "add", "10.0.0.2", "--note", "Ann"], &variable);
+    text += &folder.told(&["whitelist", "list"], &variable);
+    text += &folder.told(&["whitelist", "remove", "::1"], &[]);
     assert_eq!(folder.text("whitelist.txt"), "127.0.0.1 # here\n10.0.0.2 # Ann\n");
     assert_eq!(folder.text("config.yaml"), "port: 1\n");
     fs::remove_file(folder.path("whitelist.txt")).unwrap();
-    text += &told(&folder, &["add", "10.0.0.2"], &variable);
-    text += &told(&folder, &["list"], &variable);
+    text += &folder.told(&["whitelist", "add", "10.0.0.2"], &variable);
+    text += &folder.told(&["whitelist", "list"], &variable);
     // The default list stays in force when something is added to it.
-    text += &told(&folder, &["list"], &[]);
-    text += &told(&folder, &["add", "10.0.0.2"], &[]);
+    text += &folder.told(&["whitelist", "list"], &[]);
+    text += &folder.told(&["whitelist", "add", "10.0.0.2"], &[]);
     assert_eq!(folder.text("config.yaml"), "port: 1\nwhitelist:\n  - ::1\n  - 127.0.0.1\n  - 10.0.0.2\n");
     // Innkeeper's own section before the top level; a list that is not in use.
     let own = "whitelistMode: false\nwhitelist: [::1]\ninnkeeper:\n  # mine\n  whitelist:\n    - 127.0.0.1\n";
     fs::write(folder.path("own.yaml"), own).unwrap();
-    text += &told(&folder, &["add", "10.0.0.2", "--config", "own.yaml"], &[]);
-    text += &told(&folder, &["remove", "10.0.0.3", "--config", "own.yaml"], &[]);
+    text += &folder.told(&["whitelist", "add", "10.0.0.2", "--config", "own.yaml"], &[]);
+    text += &folder.told(&["whitelist", "remove", "10.0.0.3", "--config", "own.yaml"], &[]);
     assert_eq!(folder.text("own.yaml"), format!("{own}    - 10.0.0.2\n"));
-    text += &told(&folder, &["list", "--config", "none.yaml"], &[]);
+    text += &folder.told(&["whitelist", "list", "--config", "none.yaml"], &[]);
     golden("whitelist-which.txt", &text);
 }
 
@@ -184,18 +123,19 @@ fn added_and_removed_again_every_byte_is_back() {
         let [head, new, tail] = parts[..] else { panic!("{name} has {} parts", parts.len()) };
         let (before, after) = (format!("{head}{tail}"), shape.replace('…', ""));
         let folder = Folder::with(&[(name, before.as_str())]);
-        folder.done(&["add", "10.0.0.7", "--config", name]);
+        folder.done(&["whitelist", "add", "10.0.0.7", "--config", name]);
         assert_eq!(folder.text(name), after, "{name}: added");
-        folder.done(&["remove", "10.0.0.7", "--config", name]);
+        folder.done(&["whitelist", "remove", "10.0.0.7", "--config", name]);
         assert_eq!(folder.text(name), before, "{name}: removed");
         assert_eq!(folder.names(), BTreeSet::from([(*name).to_owned()]), "{name}: nothing lies about");
         // With a note, where the entry has a line of its own.
-        let output = folder.run(&["add", "10.0.0.7", "--note", "Ann's: #1, [x]", "--config", name]);
+        let output =
+            folder.run(&["whitelist", "add", "10.0.0.7", "--note", "Ann's: #1, [x]", "--config", name]);
         if new.trim_end_matches(',').contains('\n') && !name.starts_with("tight") {
             let line = new.trim_end_matches(['\r', '\n']);
             let noted = format!("{line} # Ann's: #1, [x]{}", &new[line.len()..]);
             assert_eq!(folder.text(name), format!("{head}{noted}{tail}"), "{name}: noted");
-            folder.done(&["remove", "10.0.0.7", "--config", name]);
+            folder.done(&["whitelist", "remove", "10.0.0.7", "--config", name]);
         } else {
             assert_eq!(output.status.code(), Some(2), "{name}: {}", String::from_utf8_lossy(&output.stderr));
         }
@@ -210,14 +150,14 @@ fn the_default_files_differ_in_one_line_only() {
         ("config.toml", DEFAULT_TOML, "whitelist = [\"::1\", \"127.0.0.1\"]\n"),
     ] {
         let folder = Folder::with(&[(name, text)]);
-        folder.done(&["add", "192.168.1.23"]);
+        folder.done(&["whitelist", "add", "192.168.1.23"]);
         let new = match name {
             "config.yaml" => format!("{line}  - 192.168.1.23\n"),
             _ => line.replace(']', ", \"192.168.1.23\"]"),
         };
         assert_eq!(text.matches(line).count(), 1);
         assert_eq!(folder.text(name), text.replace(line, &new));
-        folder.done(&["remove", "192.168.1.23"]);
+        folder.done(&["whitelist", "remove", "192.168.1.23"]);
         assert_eq!(folder.text(name), text);
     }
 }
@@ -240,7 +180,7 @@ fn a_file_without_the_list_gets_one() {
         ("sections.toml", "# c\n[ssl]\nenabled = false\n", format!("{array}# c\n[ssl]\nenabled = false\n")),
     ] {
         let folder = Folder::with(&[(name, before)]);
-        folder.done(&["add", "fe80::", "--config", name]);
+        folder.done(&["whitelist", "add", "fe80::", "--config", name]);
         assert_eq!(folder.text(name), after, "{name}");
     }
 }
@@ -266,7 +206,7 @@ fn what_cannot_be_edited_stays_as_it_was() {
     ] {
         let folder = Folder::with(&[(name, before)]);
         let note: &[&str] = if name == "one-line.yaml" { &["--note", "Ann"] } else { &[] };
-        let answer = told(&folder, &[&["add", "10.0.0.7", "--config", name], note].concat(), &[]);
+        let answer = folder.told(&[&["whitelist", "add", "10.0.0.7", "--config", name], note].concat(), &[]);
         assert!(answer.ends_with("exit 2\n\n"), "{answer}");
         assert_eq!(folder.text(name), before, "{name}");
         assert_eq!(folder.names(), BTreeSet::from([name.to_owned()]), "{name}");
@@ -275,7 +215,7 @@ fn what_cannot_be_edited_stays_as_it_was() {
     golden("whitelist-refused.txt", &text);
     let folder = Folder::with(&[]);
     fs::write(folder.path("config.yaml"), b"whitelist: [::1] # \xff\n").unwrap();
-    assert_eq!(folder.run(&["add", "10.0.0.7"]).status.code(), Some(2));
+    assert_eq!(folder.run(&["whitelist", "add", "10.0.0.7"]).status.code(), Some(2));
     assert_eq!(fs::read(folder.path("config.yaml")).unwrap(), b"whitelist: [::1] # \xff\n");
 }
 
@@ -293,7 +233,7 @@ fn mode_links_and_left_overs() {
     fs::write(folder.path("real/.settings.yaml.0123456789abcdef.tmp"), "x").unwrap();
     fs::write(folder.path("real/.settings.yaml.lock"), "").unwrap();
     fs::write(folder.path("real/.settings.yaml.mine.tmp"), "x").unwrap();
-    folder.done(&["add", "10.0.0.7"]);
+    folder.done(&["whitelist", "add", "10.0.0.7"]);
     assert!(fs::symlink_metadata(folder.path("config.yaml")).unwrap().is_symlink());
     assert_eq!(fs::metadata(&real).unwrap().permissions().mode() & 0o7777, 0o640);
     assert!(fs::read_to_string(&real).unwrap().contains("\n  - 10.0.0.7\n"));
@@ -304,7 +244,7 @@ fn mode_links_and_left_overs() {
     // Read-only means it, for root too.
     fs::set_permissions(&real, fs::Permissions::from_mode(0o440)).unwrap();
     let before = fs::read(&real).unwrap();
-    let answer = told(&folder, &["add", "10.0.0.8"], &[]);
+    let answer = folder.told(&["whitelist", "add", "10.0.0.8"], &[]);
     let expected = "$ innkeeper whitelist add 10.0.0.8\n! error: `config.yaml` is read-only\n\
                     ! hint: make it writable: `chmod u+w 'config.yaml'`\nexit 2\n\n";
     assert_eq!(answer, expected);
@@ -316,11 +256,11 @@ fn mode_links_and_left_overs() {
 fn a_folder_that_is_read_only() {
     use std::os::unix::fs::PermissionsExt as _;
     let folder = Folder::with(&[("config.yaml", DEFAULT_YAML)]);
-    fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o555)).unwrap();
+    fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o555)).unwrap();
     // Modes do not bind root.
     let bound = fs::write(folder.path("probe"), "").is_err();
-    let output = folder.run(&["add", "10.0.0.7"]);
-    fs::set_permissions(folder.0.path(), fs::Permissions::from_mode(0o755)).unwrap();
+    let output = folder.run(&["whitelist", "add", "10.0.0.7"]);
+    fs::set_permissions(folder.root(), fs::Permissions::from_mode(0o755)).unwrap();
     if bound {
         assert_eq!(output.status.code(), Some(2));
         assert_eq!(folder.text("config.yaml"), DEFAULT_YAML);
@@ -365,7 +305,7 @@ fn fifty_at_once_lose_nothing() {
         let entries: Vec<String> = (0..50).map(|number| format!("10.0.{number}.7")).collect();
         let children: Vec<_> = entries
             .iter()
-            .map(|entry| folder.command(&["add", entry]).stderr(Stdio::piped()).spawn().unwrap())
+            .map(|entry| folder.command(&["whitelist", "add", entry]).stderr(Stdio::piped()).spawn().unwrap())
             .collect();
         for child in children {
             let output = child.wait_with_output().unwrap();
@@ -394,7 +334,7 @@ fn killed_at_any_moment_the_file_is_the_old_or_the_new_one() {
     let path = folder.path("config.yaml");
     // Moments are counted in looks at the file while the edit runs.
     let killed_after = |limit: usize, entry: &str| {
-        let mut child = folder.command(&["add", entry]).stderr(Stdio::null()).spawn().unwrap();
+        let mut child = folder.command(&["whitelist", "add", entry]).stderr(Stdio::null()).spawn().unwrap();
         let mut looks = 0;
         while looks < limit && child.try_wait().unwrap().is_none() {
             fs::metadata(&path).unwrap();
@@ -424,7 +364,7 @@ fn killed_at_any_moment_the_file_is_the_old_or_the_new_one() {
     // The moments settle about the one that decides, however fast the machine is.
     assert!((1..50).contains(&written), "{written} of 50 were written");
     // Nothing that was left behind stands in the way or stays.
-    folder.done(&["add", "10.3.0.1"]);
+    folder.done(&["whitelist", "add", "10.3.0.1"]);
     assert_eq!(folder.names(), BTreeSet::from(["config.yaml".to_owned()]));
 }
 
@@ -561,14 +501,4 @@ fn entries_of(name: &str, text: &str) -> usize {
         Some(Value::List(entries)) => entries.len(),
         _ => panic!("{problems}"),
     }
-}
-
-/// Compares with `tests/it/golden/<name>`; `UPDATE=1 cargo test` writes it anew.
-fn golden(name: &str, text: &str) {
-    let path = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/it/golden").join(name);
-    if std::env::var_os("UPDATE").is_some() {
-        fs::write(&path, text).unwrap();
-    }
-    let expected = fs::read_to_string(&path).unwrap_or_default();
-    assert!(text == expected, "{name} is not\n{text}\n(UPDATE=1 cargo test writes it anew)");
 }

@@ -4,9 +4,9 @@ use std::fs;
 use std::io::{ErrorKind, Write};
 use std::net::TcpListener;
 
-use crate::it::config::golden;
 use crate::it::harness::app::{App, latin1};
 use crate::it::harness::client::{Client, End};
+use crate::it::harness::folder::golden;
 use crate::it::harness::{Innkeeper, command, data, settings};
 
 /// Runs a server that cannot start in a folder with these settings: its exit code and stderr, without the folder's name.

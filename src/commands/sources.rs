@@ -1,0 +1,69 @@
+//! Where a command finds the settings, and how much it says.
+
+use std::path::{Path, PathBuf};
+
+use crate::config::{self, Flags, Found, Problems, Settings, Variables};
+use crate::error::Error;
+
+/// The settings file of a command, and what lies over it.
+pub struct Sources<'a> {
+    /// The file, which is there.
+    pub file: PathBuf,
+    /// The command's own flags.
+    pub flags: &'a Flags,
+    /// The environment.
+    pub variables: Variables,
+}
+
+impl<'a> Sources<'a> {
+    /// Finds the file that `serve` would read.
+    ///
+    /// # Errors
+    /// There is none, or a variable names it in a way that cannot be read.
+    pub fn find(flags: &'a Flags) -> Result<Self, Vec<Error>> {
+        let variables = Variables::of_process();
+        match config::find(flags, &variables).map_err(|error| vec![error])? {
+            Found::File(file) => Ok(Self { file, flags, variables }),
+            Found::Missing(file) => Err(vec![missing(&file)]),
+        }
+    }
+
+    /// The settings as `serve` would take them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn read(&self) -> Result<Settings, Vec<Error>> {
+        Settings::read(&self.file, self.flags, &self.variables).map_err(Problems::errors)
+    }
+
+    /// What a command in a hint has to be told to find the same settings: ` --config 'x'`, or nothing.
+    pub fn config_flag(&self) -> String {
+        match &self.flags.config {
+            Some(file) => format!(" --config '{}'", file.display().to_string().replace('\'', "'\\''")),
+            None if self.flags.global => " --global".to_owned(),
+            None => String::new(),
+        }
+    }
+}
+
+fn missing(file: &Path) -> Error {
+    Error::new(format!("there are no settings at `{}`", file.display()))
+        .hint("name the file: `--config FILE`")
+        .hint("`innkeeper serve` writes the default ones")
+}
+
+/// How much is said besides data and errors.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub enum Speech {
+    /// Notices and warnings too.
+    Full,
+    /// `--quiet`.
+    Quiet,
+}
+
+impl Speech {
+    /// What `--quiet` makes of it.
+    pub fn of(quiet: bool) -> Self {
+        if quiet { Self::Quiet } else { Self::Full }
+    }
+}
