@@ -52,6 +52,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("unicode_normalization", &["src/policy/account/"]),
     // Settings
     ("clap", &["src/cli.rs", "src/cli/", "src/config/"]),
+    ("clap_complete", &["src/cli.rs", "src/cli/"]),
+    ("clap_mangen", &["src/cli.rs", "src/cli/"]),
     ("serde", &["src/config/", "src/store.rs", "src/commands/"]),
     (
         "serde_json",
@@ -60,6 +62,9 @@ const DOORS: &[(&str, &[&str])] = &[
     ("serde_yaml", &["src/config/"]),
     ("toml_edit", &["src/config/"]),
     ("yaml_edit", &["src/config/"]),
+    // The terminal
+    ("indicatif", &["src/ui.rs", "src/ui/"]),
+    ("rpassword", &["src/ui.rs", "src/ui/"]),
     // The server
     ("bytes", &["src/gateway/"]),
     ("gethostname", &["src/gateway/names.rs"]),
