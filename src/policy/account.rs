@@ -4,6 +4,7 @@
 //! milliseconds and is asked for apart, so that the caller can take it elsewhere. Whoever claims to be
 //! somebody that does not exist pays for a derivation too, or its absence would tell.
 
+mod choice;
 mod password;
 mod proofs;
 
@@ -19,7 +20,8 @@ use subtle::ConstantTimeEq;
 
 use crate::error::Error;
 
-pub use password::PasswordHash;
+pub use choice::{Handle, NewPassword, UserName};
+pub use password::{PasswordHash, Sealed};
 pub use proofs::{Proofs, Recollection};
 
 /// The longest `Authorization` value that is decoded, in bytes.
@@ -161,10 +163,7 @@ impl Shared {
     /// A colon in the name: in Basic credentials it ends the name (RFC 7617), so nobody could sign in.
     pub fn new(user: &str, hash: PasswordHash) -> Result<Self, Error> {
         if user.contains(':') {
-            let message =
-                format!("the user name `{}` has a colon, so nobody can sign in with it", user.escape_debug());
-            let hint = format!("write `{}`", user.replace(':', "-").escape_debug());
-            return Err(Error::new(message).hint(hint));
+            return Err(choice::colon(user));
         }
         Ok(Self { user: user.into(), hash: Arc::new(hash) })
     }

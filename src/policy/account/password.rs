@@ -3,6 +3,7 @@
 use std::fmt;
 use std::str::FromStr;
 
+use argon2::password_hash::{PasswordHasher, SaltString};
 use argon2::{Algorithm, Argon2, Params, Version};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
@@ -11,6 +12,7 @@ use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 use unicode_normalization::UnicodeNormalization;
 
+use super::{NewPassword, Secret};
 use crate::error::Error;
 
 /// How a settings value begins that is a hash.
@@ -23,6 +25,8 @@ const SHORTEST_DIGEST: usize = 16;
 const SCRYPT_DIGEST: usize = 64;
 /// The length of SillyTavern's salt, in characters.
 const SCRYPT_SALT: usize = 24;
+/// What a new Argon2id hash costs: memory in KiB, passes, lanes. The advice of OWASP's password storage cheat sheet.
+const COST: (u32, u32, u32) = (19_456, 2, 1);
 
 /// What is kept of a password. Nothing of it is ever printed.
 #[derive(Clone, PartialEq, Eq)]
@@ -72,6 +76,20 @@ impl PasswordHash {
         Ok(Self::Scrypt(Box::new(Scrypt { salt: salt.to_owned(), digest })))
     }
 
+    /// The PHC text of an Argon2id hash of `password` in Unicode form NFC: what [`FromStr`] reads. `salt` is random.
+    ///
+    /// # Panics
+    /// Never: the parameters are constants in range, and a password is no longer than 1 KiB.
+    #[must_use]
+    pub fn argon2id_text(password: &NewPassword, salt: &[u8; 16]) -> Secret {
+        let (memory, passes, lanes) = COST;
+        let params = Params::new(memory, passes, lanes, None).expect("constants in range");
+        let salt = SaltString::encode_b64(salt).expect("16 bytes are a salt");
+        let context = Argon2::new(Algorithm::Argon2id, Version::V0x13, params);
+        let hash = context.hash_password(composed(password.secret().expose()).as_bytes(), &salt);
+        Secret::new(hash.expect("the parameters are in range").to_string())
+    }
+
     /// A hash that costs what SillyTavern's cost, for a store that has none. Its claims fail in any case.
     pub(super) fn decoy() -> Self {
         Self::Scrypt(Box::new(Scrypt { salt: "=".repeat(SCRYPT_SALT), digest: [0; SCRYPT_DIGEST] }))
@@ -83,6 +101,18 @@ impl PasswordHash {
         match self {
             Self::Plain(_) => false,
             Self::Argon2id(_) | Self::Scrypt(_) => true,
+        }
+    }
+
+    /// How the password is kept, in words for its owner; nothing of the password.
+    #[must_use]
+    pub fn scheme(&self) -> String {
+        match self {
+            Self::Plain(_) => "plain text".to_owned(),
+            Self::Argon2id(hash) => {
+                format!("argon2id (m={}, t={}, p={})", hash.memory, hash.passes, hash.lanes)
+            }
+            Self::Scrypt(_) => "scrypt".to_owned(),
         }
     }
 
@@ -117,12 +147,35 @@ impl Argon2id {
 
 impl Scrypt {
     fn verify(&self, password: &str) -> bool {
-        let params = ScryptParams::new(14, 8, 1, SCRYPT_DIGEST).expect("N = 2^14, r = 8, p = 1 are in range");
-        let mut digest = [0; SCRYPT_DIGEST];
-        let password = composed(password);
-        let hashed = scrypt::scrypt(password.as_bytes(), self.salt.as_bytes(), &params, &mut digest).is_ok();
-        hashed && digest.ct_eq(&self.digest).into()
+        scrypt_digest(password, &self.salt).ct_eq(&self.digest).into()
     }
+}
+
+/// The two texts that an account of SillyTavern's keeps of a password.
+#[derive(Clone, Debug)]
+pub struct Sealed {
+    /// `password`: base64 of the scrypt digest.
+    pub digest: Secret,
+    /// `salt`: base64 of 16 bytes, of which the text is hashed.
+    pub salt: Secret,
+}
+
+impl Sealed {
+    /// Derives the digest of `password` with 16 random bytes.
+    #[must_use]
+    pub fn new(password: &NewPassword, salt: &[u8; 16]) -> Self {
+        let salt = STANDARD.encode(salt);
+        let digest = STANDARD.encode(scrypt_digest(password.secret().expose(), &salt));
+        Self { digest: Secret::new(digest), salt: Secret::new(salt) }
+    }
+}
+
+fn scrypt_digest(password: &str, salt: &str) -> [u8; SCRYPT_DIGEST] {
+    let params = ScryptParams::new(14, 8, 1, SCRYPT_DIGEST).expect("N = 2^14, r = 8, p = 1 are in range");
+    let mut digest = [0; SCRYPT_DIGEST];
+    scrypt::scrypt(composed(password).as_bytes(), salt.as_bytes(), &params, &mut digest)
+        .expect("64 bytes are neither too few nor too many");
+    digest
 }
 
 /// Keyboards differ in how they compose letters with marks; form NFC is what SillyTavern hashes.
@@ -235,6 +288,24 @@ mod tests {
         for digest in ["", "AAAA", "!"] {
             let error = PasswordHash::scrypt(digest, "AAAA").unwrap_err();
             assert_eq!(error.to_string(), "the password hash is not base64 of 64 bytes", "{digest}");
+        }
+    }
+
+    #[test]
+    fn what_is_made_proves_the_password_and_no_other() {
+        let new = NewPassword::chosen("pa\u{308}ss \u{20ac}").unwrap();
+        let text = PasswordHash::argon2id_text(&new, &[7; 16]);
+        let (head, _) = text.expose().rsplit_once('$').unwrap();
+        assert_eq!(head, "$argon2id$v=19$m=19456,t=2,p=1$BwcHBwcHBwcHBwcHBwcHBw");
+        assert_eq!(format!("{text:?}"), "…");
+        let sealed = Sealed::new(&new, &[7; 16]);
+        assert_eq!((sealed.digest.expose().len(), sealed.salt.expose()), (88, "BwcHBwcHBwcHBwcHBwcHBw=="));
+        let scrypt = PasswordHash::scrypt(sealed.digest.expose(), sealed.salt.expose()).unwrap();
+        let argon2id: PasswordHash = text.expose().parse().unwrap();
+        for (hash, scheme) in [(argon2id, "argon2id (m=19456, t=2, p=1)"), (scrypt, "scrypt")] {
+            assert!(hash.verify("p\u{e4}ss \u{20ac}"), "form NFC");
+            assert!(!hash.verify("pass \u{20ac}"));
+            assert_eq!(hash.scheme(), scheme);
         }
     }
 
