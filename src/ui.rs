@@ -3,6 +3,8 @@
 //! Nothing here fails: a reader that went away (`innkeeper … | head`) is none of the writer's business. Control
 //! characters and those that turn a line around are escaped at this door, whoever forgot to do it before.
 
+pub mod prompt;
+
 use std::borrow::Cow;
 use std::env;
 use std::error::Error as StdError;
@@ -56,6 +58,11 @@ fn tabbed<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
 /// Prints `text` and a line end to stderr, as it is.
 pub fn notice(text: &str) {
     write_to(io::stderr().lock(), &format!("{}\n", visible(text)));
+}
+
+/// Prints `question` to stderr and stays in the line.
+fn ask(question: &str) {
+    write_to(io::stderr().lock(), &visible(question));
 }
 
 /// Prints `warning: ` with `text` to stderr.
