@@ -1,9 +1,12 @@
 //! SillyTavern's account folder, `<dataRoot>/_storage`: one file a record, written by the npm library
 //! node-persist.
 
+mod change;
+mod record;
+
 use std::collections::BTreeMap;
 use std::fs;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::Arc;
 
 use serde::Deserialize;
@@ -12,8 +15,10 @@ use serde::de::IgnoredAny;
 use crate::error::Error;
 use crate::policy::account::{Account, Accounts, PasswordHash};
 
+pub use self::change::{Change, Making, NewAccount, Store};
+
 /// The folder of the records, in the data folder.
-const FOLDER: &str = "_storage";
+pub const FOLDER: &str = "_storage";
 /// How the key of an account begins; the handle follows.
 const PREFIX: &str = "user:";
 
@@ -26,19 +31,12 @@ const PREFIX: &str = "user:";
 /// A folder, a file or a record of an account that cannot be read, with its path: who may come in is not
 /// decided by a part of the accounts.
 pub fn read(data_root: &Path) -> Result<Accounts, Error> {
-    let folder = data_root.join(FOLDER);
-    let unreadable = |cause: std::io::Error| {
-        Error::new(format!("cannot read the accounts in `{}`", folder.display()))
-            .caused_by(cause)
-            .hint("set `dataRoot` to the data folder of SillyTavern, and start SillyTavern once to fill it")
-    };
+    read_folder(&data_root.join(FOLDER))
+}
+
+fn read_folder(folder: &Path) -> Result<Accounts, Error> {
     let mut accounts = BTreeMap::new();
-    for entry in fs::read_dir(&folder).map_err(unreadable)? {
-        let entry = entry.map_err(unreadable)?;
-        if entry.file_name().as_encoded_bytes().starts_with(b".") {
-            continue;
-        }
-        let path = entry.path();
+    for path in files(folder)? {
         if let Some(account) = account(&path)? {
             let handle = Arc::clone(&account.handle);
             if accounts.insert(Arc::clone(&handle), account).is_some() {
@@ -48,6 +46,44 @@ pub fn read(data_root: &Path) -> Result<Accounts, Error> {
         }
     }
     Ok(Accounts::new(accounts.into_values()))
+}
+
+/// Every file that SillyTavern reads as a record.
+fn files(folder: &Path) -> Result<Vec<PathBuf>, Error> {
+    let unreadable = |cause| unreadable(folder, cause);
+    let mut files = Vec::new();
+    for entry in fs::read_dir(folder).map_err(unreadable)? {
+        let entry = entry.map_err(unreadable)?;
+        if !entry.file_name().as_encoded_bytes().starts_with(b".") {
+            files.push(entry.path());
+        }
+    }
+    files.sort();
+    Ok(files)
+}
+
+fn unreadable(folder: &Path, cause: std::io::Error) -> Error {
+    Error::new(format!("cannot read the accounts in `{}`", folder.display()))
+        .caused_by(cause)
+        .hint("set `dataRoot` to the data folder of SillyTavern, and start SillyTavern once to fill it")
+        .hint("without SillyTavern the first account makes the folder: `innkeeper auth user add HANDLE`")
+}
+
+/// The file in `folder` whose record has this key.
+fn record_with_key(folder: &Path, key: &str) -> Result<Option<PathBuf>, Error> {
+    for path in files(folder)? {
+        let bytes = fs::read(&path).map_err(|cause| unreadable_record(&path).caused_by(cause))?;
+        let record: Key =
+            serde_json::from_slice(&bytes).map_err(|cause| unreadable_record(&path).caused_by(cause))?;
+        if record.key == key {
+            return Ok(Some(path));
+        }
+    }
+    Ok(None)
+}
+
+fn unreadable_record(path: &Path) -> Error {
+    Error::new(format!("cannot read the account record `{}`", path.display()))
 }
 
 /// Whether there is an account folder in the data folder at all.
@@ -64,7 +100,7 @@ pub fn first_account() -> Account {
 
 /// The account in the file at `path`, if it is one.
 fn account(path: &Path) -> Result<Option<Account>, Error> {
-    let refused = || Error::new(format!("cannot read the account record `{}`", path.display()));
+    let refused = || unreadable_record(path);
     let bytes = fs::read(path).map_err(|cause| refused().caused_by(cause))?;
     let record: Key = serde_json::from_slice(&bytes).map_err(|cause| refused().caused_by(cause))?;
     let Some(handle) = record.key.strip_prefix(PREFIX) else { return Ok(None) };

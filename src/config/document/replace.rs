@@ -46,6 +46,32 @@ pub fn replace(target: &Path, old: &[u8], new: &[u8]) -> Result<(), Failure> {
     Ok(())
 }
 
+/// Puts a file with `text` at `target`, where there is none: readable by its owner alone, who is the owner of the
+/// folder. It is there whole or not at all. The caller holds the lock.
+pub fn create(target: &Path, text: &[u8]) -> Result<(), Failure> {
+    if target.symlink_metadata().is_ok() {
+        return Err(io::Error::from(io::ErrorKind::AlreadyExists).into());
+    }
+    sweep(target);
+    let temporary = Temporary::beside(target)?;
+    (&temporary.file).write_all(text)?;
+    let folder = target.parent().unwrap_or(Path::new("."));
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::MetadataExt as _;
+        let model = fs::metadata(folder)?;
+        // The group cannot read it anyway.
+        if temporary.file.metadata()?.uid() != model.uid() {
+            temporary.give(&model)?;
+        }
+    }
+    temporary.file.sync_all()?;
+    fs::rename(&temporary.path, target)?;
+    #[cfg(unix)]
+    let _ = File::open(folder).and_then(|folder| folder.sync_all());
+    Ok(())
+}
+
 /// The failure as it is told.
 pub fn explain(path: &Path, failure: Failure) -> Error {
     let path = path.display();
@@ -103,6 +129,18 @@ impl Temporary {
     fn fill(&self, target: &Path, new: &[u8]) -> Result<(), Failure> {
         (&self.file).write_all(new)?;
         let model = fs::metadata(target)?;
+        self.give(&model)?;
+        self.file.set_permissions(model.permissions())?;
+        self.file.sync_all()?;
+        Ok(())
+    }
+
+    /// Gives it to the owner and group of `model`.
+    #[cfg_attr(
+        not(unix),
+        expect(clippy::unused_self, clippy::unnecessary_wraps, reason = "there are no owners")
+    )]
+    fn give(&self, model: &fs::Metadata) -> Result<(), Failure> {
         #[cfg(unix)]
         {
             use std::os::unix::fs::{MetadataExt as _, fchown};
@@ -111,8 +149,6 @@ impl Temporary {
                 fchown(&self.file, Some(model.uid()), Some(model.gid())).map_err(Failure::Owner)?;
             }
         }
-        self.file.set_permissions(model.permissions())?;
-        self.file.sync_all()?;
         Ok(())
     }
 }
