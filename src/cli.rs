@@ -1,5 +1,6 @@
 //! Every subcommand, flag and help text; no behaviour.
 
+mod auth;
 mod common;
 mod serve;
 mod whitelist;
@@ -10,6 +11,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
+pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
 pub use self::serve::Serve;
 pub use self::whitelist::{Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -21,6 +23,8 @@ pub enum Invocation {
     Serve(Serve),
     /// `innkeeper whitelist`.
     Whitelist(Whitelist),
+    /// `innkeeper auth`.
+    Auth(Auth),
     /// Text for standard output, and success: `--help`, `--version`.
     Answer(String),
     /// The command line means nothing: exit code 2.
@@ -40,6 +44,7 @@ where
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
             Some(("whitelist", matches)) => whitelist::read(matches),
+            Some(("auth", matches)) => auth::read(matches),
             // `subcommand_required` leaves nothing else.
             _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
         },
@@ -63,6 +68,7 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(serve::command())
         .subcommand(whitelist::command())
+        .subcommand(auth::command())
 }
 
 /// The page of help for the words that name a command.

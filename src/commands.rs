@@ -1,5 +1,6 @@
 //! What each subcommand does, one file a noun.
 
+mod auth;
 mod serve;
 mod sources;
 mod whitelist;
@@ -14,6 +15,7 @@ pub fn run(invocation: Invocation) -> Exit {
     let done = match invocation {
         Invocation::Serve(serve) => serve::run(&serve),
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
+        Invocation::Auth(auth) => auth::run(&auth),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
             return Exit::Yes;

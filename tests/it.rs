@@ -14,7 +14,9 @@ mod it {
         mod settings;
         mod starts;
     }
+    mod accounts;
     mod architecture;
+    mod auth;
     mod config;
     mod gateway {
         mod admission;

@@ -89,7 +89,8 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     Ok(Exit::Yes)
 }
 
-fn accounts(settings: &Settings) -> Result<Accounts, Error> {
+/// The accounts that are in use.
+pub(super) fn accounts(settings: &Settings) -> Result<Accounts, Error> {
     if !settings.enable_user_accounts {
         return Ok(Accounts::new([]));
     }

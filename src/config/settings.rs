@@ -245,15 +245,26 @@ impl Settings {
     /// # Errors
     /// Every mistake that can be found in one run.
     pub fn read(file: &Path, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
+        match file::read_text(file) {
+            Ok(text) => Self::of_text(file, &text, flags, variables),
+            Err(problem) => {
+                let mut problems = Problems::default();
+                let _ = Layer::flags(flags, &mut problems);
+                let _ = Layer::variables(variables, &mut problems);
+                problems.push(problem);
+                Err(problems)
+            }
+        }
+    }
+
+    /// The same as if `text` stood in the file at `file`.
+    ///
+    /// # Errors
+    /// Every mistake that can be found in one run.
+    pub fn of_text(file: &Path, text: &str, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let above = Layer::flags(flags, &mut problems).over(Layer::variables(variables, &mut problems));
-        let mut source = match file::read_text(file) {
-            Ok(text) => Source::new(file::plain(file), text),
-            Err(problem) => {
-                problems.push(problem);
-                return Err(problems);
-            }
-        };
+        let mut source = Source::new(file::plain(file), text);
         let from_file = Layer::file(&mut source, Syntax::of(file), &mut problems);
         let mut layer = above.over(from_file).over(Layer::defaults());
         check::settings(&mut layer, &source, &mut problems);

@@ -10,7 +10,7 @@ pub mod folder;
 use std::fs;
 use std::io::Read;
 use std::path::{Path, PathBuf};
-use std::process::{Child, Command, ExitStatus, Stdio};
+use std::process::{Child, Command, ExitStatus, Output as Outcome, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
@@ -127,6 +127,13 @@ impl Innkeeper {
     /// Writes a file in its folder.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();
+    }
+
+    /// Runs another command in its folder, which must succeed.
+    pub fn run(&self, arguments: &[&str]) -> Outcome {
+        let output = command(self.folder.path()).args(arguments).stdin(Stdio::null()).output().unwrap();
+        assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
+        output
     }
 
     /// Removes a file of its folder.

@@ -3,8 +3,9 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::Write as _;
 use std::path::{Path, PathBuf};
-use std::process::{Command, Output, Stdio};
+use std::process::{Child, Command, Output, Stdio};
 
 /// A folder with the given files; gone when dropped.
 pub struct Folder(tempfile::TempDir);
@@ -61,21 +62,40 @@ impl Folder {
     /// A command with all it prints: stdout, then stderr with `!` before each line, then the exit code.
     pub fn told(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
-        let mut text = "$ ".to_owned();
-        for (name, value) in variables {
-            let _ = write!(text, "{name}='{value}' ");
-        }
-        let quote =
-            |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
-        let words: Vec<String> = arguments.iter().map(quote).collect();
-        let _ = writeln!(text, "innkeeper {}", words.join(" "));
-        text += &String::from_utf8(output.stdout).unwrap();
-        for line in String::from_utf8(output.stderr).unwrap().lines() {
-            let _ = writeln!(text, "! {line}");
-        }
-        let _ = writeln!(text, "exit {}\n", output.status.code().unwrap());
-        text
+        transcript(arguments, variables, output)
     }
+
+    /// The same of one that reads `input`, which is not shown: it may be a password.
+    pub fn told_with(&self, arguments: &[&str], input: &str) -> String {
+        transcript(arguments, &[], self.reading(arguments, input).wait_with_output().unwrap())
+    }
+
+    /// A command that runs, with `input` to read.
+    pub fn reading(&self, arguments: &[&str], input: &str) -> Child {
+        let mut command = self.command(arguments);
+        command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped());
+        let mut child = command.spawn().unwrap();
+        // One that reads nothing may have ended before.
+        let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
+        child
+    }
+}
+
+fn transcript(arguments: &[&str], variables: &[(&str, &str)], output: Output) -> String {
+    let mut text = "$ ".to_owned();
+    for (name, value) in variables {
+        let _ = write!(text, "{name}='{value}' ");
+    }
+    let quote =
+        |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
+    let words: Vec<String> = arguments.iter().map(quote).collect();
+    let _ = writeln!(text, "innkeeper {}", words.join(" "));
+    text += &String::from_utf8(output.stdout).unwrap();
+    for line in String::from_utf8(output.stderr).unwrap().lines() {
+        let _ = writeln!(text, "! {line}");
+    }
+    let _ = writeln!(text, "exit {}\n", output.status.code().unwrap());
+    text
 }
 
 /// Compares `text` with the file `name` in the folder of expected outputs; `UPDATE=1 cargo test` writes it anew.
