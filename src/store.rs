@@ -86,6 +86,12 @@ fn unreadable_record(path: &Path) -> Error {
     Error::new(format!("cannot read the account record `{}`", path.display()))
 }
 
+/// The files of all records, whoever's, sorted; none where there is no folder.
+#[must_use]
+pub fn records(data_root: &Path) -> Vec<PathBuf> {
+    files(&data_root.join(FOLDER)).unwrap_or_default()
+}
+
 /// Whether there is an account folder in the data folder at all.
 #[must_use]
 pub fn exists(data_root: &Path) -> bool {

@@ -100,7 +100,11 @@ fn random<const COUNT: usize>() -> Result<[u8; COUNT], Error> {
 /// Says what was done.
 fn say(speech: Speech, notices: &[String], warnings: &[String]) {
     if speech == Speech::Full {
-        notices.iter().for_each(|notice| ui::notice(notice));
-        warnings.iter().for_each(|warning| ui::warning(warning));
+        for notice in notices {
+            ui::notice(notice);
+        }
+        for warning in warnings {
+            ui::warning(warning);
+        }
     }
 }

@@ -15,6 +15,7 @@ use super::rules::{Making, REFRESH, Resolved, Rules};
 use crate::config::Settings;
 use crate::error::Error;
 use crate::policy::account::Accounts;
+use crate::store;
 
 /// How often the files are looked at.
 const LOOK: Duration = Duration::from_millis(200);
@@ -146,8 +147,9 @@ impl Fingerprint {
     pub fn of(settings: &Settings) -> Self {
         let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
         if settings.enable_user_accounts {
-            // A record is replaced by renaming, which shows on its folder.
-            paths.push(settings.data_root.join("_storage"));
+            // What comes, goes or is replaced by renaming shows on the folder; SillyTavern writes into its records.
+            paths.push(settings.data_root.join(store::FOLDER));
+            paths.extend(store::records(&settings.data_root));
         }
         let look = |path: PathBuf| {
             let seen = look(&path);

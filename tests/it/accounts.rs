@@ -5,12 +5,16 @@ use std::fs;
 use std::path::Path;
 use std::process::Output;
 
+use base64::Engine as _;
+use base64::engine::general_purpose::STANDARD;
 use innkeeper::policy::account::{Account, Accounts, Credentials, Login, Proof, Secret};
 use innkeeper::store;
 use serde_json::{Value, json};
 
-use crate::it::harness::data;
+use crate::it::harness::app::App;
+use crate::it::harness::client::Client;
 use crate::it::harness::folder::{Folder, golden};
+use crate::it::harness::{Innkeeper, data};
 
 const SETTINGS: &str = "enableUserAccounts: true\nperUserBasicAuth: true\nbasicAuthMode: true\n";
 
@@ -90,7 +94,7 @@ fn a_record_is_written_as_sillytavern_writes_it() {
     let records = records(&folder.path("data"));
     assert_eq!(records.len(), 2);
     // The name that a real store has for this key.
-    let bob = &records["3cf105295f918eb8f4dd96d1b545117d37fd1e108079e478013dbe2a26944b72"];
+    let bob = &records[BOB];
     let created = bob.split("\"created\":").nth(1).unwrap().split(',').next().unwrap();
     assert!(created.parse::<u64>().unwrap() > 1_700_000_000_000, "{created}: in milliseconds");
     assert_eq!(
@@ -259,6 +263,50 @@ fn a_made_up_password_is_printed_once_and_works() {
     assert_ne!(String::from_utf8(output.stdout).unwrap().trim_end(), password, "another one each time");
     assert_eq!(output.stderr, b"");
 }
+
+#[test]
+fn a_running_server_follows_the_accounts() {
+    let app = App::fine();
+    let record = format!("data/_storage/{BOB}");
+    let server = Innkeeper::start_with(
+        "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\nenableUserAccounts: true\n\
+         perUserBasicAuth: true\nrateLimiting: {basicAuthMaxAttempts: 0}",
+        &format!("upstream: {}", app.url),
+        &[(&record, BOBS_RECORD.as_bytes())],
+    );
+    let status = |password: &str| {
+        let credentials = STANDARD.encode(format!("bob:{password}"));
+        let mut client = Client::of(&server);
+        client
+            .send(format!("GET / HTTP/1.1\r\nHost: app.test\r\nAuthorization: Basic {credentials}\r\n\r\n"));
+        client.answer().status
+    };
+    let followed = |times: usize| server.says_times("the settings were read again", times);
+    assert_eq!(status(""), 401, "no password, nobody");
+    let made_up = |output: Output| String::from_utf8(output.stdout).unwrap().trim_end().to_owned();
+    let first = made_up(server.run(&["auth", "user", "password", "bob", "--generate"]));
+    followed(1);
+    assert_eq!((status(&first), status("")), (200, 401));
+    let second = made_up(server.run(&["auth", "user", "password", "bob", "--generate"]));
+    followed(2);
+    assert_eq!((status(&second), status(&first)), (200, 401), "the old one is remembered no more");
+    server.run(&["auth", "user", "disable", "bob", "--force"]);
+    followed(3);
+    assert_eq!(status(&second), 401);
+    server.run(&["auth", "user", "enable", "bob"]);
+    followed(4);
+    assert_eq!(status(&second), 200);
+    // As SillyTavern does: into the file, which the folder does not show.
+    server.write(&record, BOBS_RECORD);
+    followed(5);
+    assert_eq!(status(&second), 401);
+}
+
+/// What SillyTavern wrote for the account `bob`, but that he may do everything.
+const BOBS_RECORD: &str = r#"{"key":"user:bob","value":{"handle":"bob","name":"Bob","created":1795402631367,"password":"","salt":"","admin":true,"enabled":true}}"#;
+
+/// The name of that file: the SHA-256 of its key.
+const BOB: &str = "3cf105295f918eb8f4dd96d1b545117d37fd1e108079e478013dbe2a26944b72";
 
 fn proves(login: &Login, user: &str, password: &str) -> bool {
     let credentials = Credentials { user: user.to_owned(), password: Secret::new(password) };

@@ -119,6 +119,12 @@ impl Innkeeper {
         self.stdout.wait(text, |said| said.contains(text).then_some(()));
     }
 
+    /// Waits until stdout holds `text` so many times.
+    pub fn says_times(&self, text: &str, times: usize) {
+        let what = format!("{text} ({times} times)");
+        self.stdout.wait(&what, |said| (said.matches(text).count() >= times).then_some(()));
+    }
+
     /// Waits until stderr holds `text`.
     pub fn complains(&self, text: &str) {
         self.stderr.wait(text, |said| said.contains(text).then_some(()));
