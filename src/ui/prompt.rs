@@ -80,8 +80,20 @@ struct Terminal;
 
 impl Typist for Terminal {
     fn ask(&mut self, question: &str) -> Result<String, Error> {
+        #[cfg(unix)]
+        outlive_interrupt().map_err(unreadable)?;
         rpassword::prompt_password(visible(question)).map_err(unreadable)
     }
+}
+
+/// From here on the interrupt key does not end the process by itself, but the question: the terminal, which shows
+/// nothing while a password is typed, would stay like that.
+#[cfg(unix)]
+fn outlive_interrupt() -> io::Result<()> {
+    use tokio::signal::unix::{SignalKind, signal};
+    let runtime = tokio::runtime::Builder::new_current_thread().enable_io().build()?;
+    let _inside = runtime.enter();
+    signal(SignalKind::interrupt()).map(drop)
 }
 
 fn typed_twice<Password>(
@@ -123,7 +135,11 @@ fn first_line_of(input: impl Read) -> Result<String, Error> {
 }
 
 fn unreadable(error: io::Error) -> Error {
-    Error::new("nothing could be read").caused_by(error)
+    match error.kind() {
+        io::ErrorKind::Interrupted => Error::new("interrupted; nothing was changed"),
+        io::ErrorKind::UnexpectedEof => Error::new("nothing was typed, so nothing was changed"),
+        _ => Error::new("nothing could be read").caused_by(error),
+    }
 }
 
 #[cfg(test)]

@@ -100,7 +100,15 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rustls", CERTIFICATES),
     ("salvo", &["src/gateway/"]),
     ("socket2", &["src/gateway/"]),
-    ("tokio", &["src/gateway.rs", "src/gateway/"]),
+    (
+        "tokio",
+        &[
+            "src/gateway.rs",
+            "src/gateway/",
+            // The interrupt key must not leave a terminal that shows nothing.
+            "src/ui/prompt.rs",
+        ],
+    ),
     ("tokio_rustls", CERTIFICATES),
     ("webpki", CERTIFICATES),
     ("webpki_roots", CERTIFICATES),

@@ -306,6 +306,18 @@ fn on_a_terminal() {
     assert!(shown.contains("error: that is the password of the default file"), "{shown}");
     assert_eq!(folder.text("config.yaml"), before);
 
+    // Who changes their mind gets their terminal back.
+    for (key, told) in
+        [("\u{3}", "interrupted; nothing was changed"), ("\u{4}", "nothing was typed, so nothing")]
+    {
+        let mut terminal = Terminal::open(&folder, "auth set ann").unwrap();
+        terminal.asks("New password for `ann`: ");
+        terminal.types(key);
+        terminal.asks(told);
+        assert!(terminal.ends().ends_with("exit 2"));
+        assert_eq!(folder.text("config.yaml"), before);
+    }
+
     // Nobody who is asked is asked in vain.
     folder.done(&["auth", "user", "add", "eve", "--no-password"]);
     for (answer, there) in [("\n", true), ("no\n", true), ("y\n", false)] {
@@ -321,7 +333,7 @@ fn on_a_terminal() {
     terminal.asks("Password of `ann`: ");
     terminal.types("second-try\n");
     terminal.asks("right, `ann` can sign in; the password is stored as argon2id");
-    terminal.ends();
+    assert!(terminal.ends().ends_with("exit 0"));
 }
 
 #[test]
@@ -378,7 +390,7 @@ pub mod terminal {
         pub fn open(folder: &Folder, arguments: &str) -> Option<Self> {
             let program = assert_cmd::cargo::cargo_bin!("innkeeper").display().to_string();
             // It says which terminal it is, so that its state can be looked at.
-            let line = format!("tty; exec '{program}' {arguments}");
+            let line = format!("tty; '{program}' {arguments}; echo \"exit $?\"; stty -a");
             let mut command = Command::new("script");
             command.args(["-q", "-e", "-c", &line, "/dev/null"]).current_dir(folder.root());
             command
@@ -450,7 +462,10 @@ pub mod terminal {
                 }
             }
             self.child.wait().unwrap();
-            std::mem::take(&mut self.shown)
+            let (shown, state) = self.shown.split_once("exit ").unwrap();
+            let (code, state) = state.split_once("\r\n").unwrap();
+            assert!(state.contains(" echo ") && state.contains(" icanon "), "it is left as it was: {state}");
+            format!("{shown}exit {code}")
         }
     }
 }
