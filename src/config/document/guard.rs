@@ -68,10 +68,19 @@ pub fn check_lines(
     {
         return Err("the change would mix the line endings".into());
     }
-    let (from, old, _) = changed(before.text, after.text);
-    let fits = within
-        .as_ref()
-        .map_or(old.is_empty(), |within| from + 1 >= *within.start() && from + old.len() <= *within.end());
+    let (mut from, old, new) = changed(before.text, after.text);
+    let fits = within.is_some_and(|within| {
+        // Of lines that go, it cannot be told which of two equal ones went: the first that fits.
+        if new.is_empty() {
+            let all: Vec<&str> = lines(before.text).collect();
+            while from + old.len() > *within.end() && from > 0 && all[from - 1] == all[from + old.len() - 1] {
+                from -= 1;
+            }
+        }
+        from + 1 >= *within.start() && from + old.len() <= *within.end()
+    });
+    // New lines alone bring nothing but the change, or the values would differ.
+    let fits = old.is_empty() || fits;
     if !fits {
         return Err("the change would touch more than the lines of the setting".into());
     }

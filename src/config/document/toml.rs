@@ -244,6 +244,7 @@ fn at_top(text: &str, items: &[Item], line: String) -> String {
             let (at, block) = text::below(text, last, &[line]);
             Pieces::one(at..at, block).applied(text)
         }
+        None if items.is_empty() => text::appended(text, &[line]),
         None => format!("{line}{}{text}", text::line_ending(text)),
     }
 }
