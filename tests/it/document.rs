@@ -883,3 +883,153 @@ fn random_files_and_edits() {
     }
     eprintln!("done {:?}, refused {:?}", done.get(), refused.get());
 }
+
+/// The same list in the three kinds of file that hold one.
+const LISTS: [(&str, &str); 3] = [
+    ("config.yaml", "# home\nwhitelist: # us\n  - ::1 # here\n  - 127.0.0.1\n"),
+    ("config.toml", "# home\nwhitelist = [ # us\n  \"::1\", # here\n  \"127.0.0.1\",\n]\n"),
+    ("whitelist.txt", "# home\n::1 # here\n127.0.0.1\n"),
+];
+
+/// A folder with that file, and settings beside a list that is none itself.
+fn folder_of(name: &str, text: &str) -> Folder {
+    let folder = Folder::with(&[(name, text)]);
+    if name == "whitelist.txt" {
+        std::fs::write(folder.path("config.yaml"), "port: 1\n").unwrap();
+    }
+    folder
+}
+
+#[cfg(unix)]
+#[test]
+fn a_disk_that_fills_while_writing() {
+    for (name, text) in LISTS {
+        // A limit on the size of files stands in for the disk; it counts blocks of 512 or 1024 bytes.
+        let text = text.to_owned() + &"# much more\n".repeat(500);
+        let folder = folder_of(name, &text);
+        let names = folder.names();
+        let output = std::process::Command::new("sh")
+            .args(["-c", "trap '' XFSZ; ulimit -f 4; exec \"$0\" whitelist add 10.0.0.7"])
+            .arg(assert_cmd::cargo::cargo_bin!("innkeeper"))
+            .current_dir(folder.root())
+            .env_clear()
+            .output()
+            .unwrap();
+        let message = format!(
+            "error: cannot write `{name}`: File too large (os error 27)\nhint: nothing was changed; make room on the \
+             disk\n"
+        );
+        assert_eq!(String::from_utf8(output.stderr).unwrap(), message);
+        assert_eq!(output.status.code(), Some(2));
+        assert_eq!(folder.text(name), text, "{name}");
+        assert_eq!(folder.names(), names, "{name}: nothing lies about");
+        // And when there is room again.
+        folder.done(&["whitelist", "add", "10.0.0.7"]);
+    }
+}
+
+#[cfg(unix)]
+#[test]
+fn a_file_that_is_read_only() {
+    use std::os::unix::fs::PermissionsExt as _;
+    for (name, text) in LISTS {
+        let folder = folder_of(name, text);
+        let names = folder.names();
+        std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(0o444)).unwrap();
+        let expected = format!(
+            "$ innkeeper whitelist add 10.0.0.7\n! error: `{name}` is read-only\n\
+             ! hint: make it writable: `chmod u+w '{name}'`\nexit 2\n\n"
+        );
+        assert_eq!(folder.told(&["whitelist", "add", "10.0.0.7"], &[]), expected);
+        assert_eq!((folder.text(name).as_str(), folder.names()), (text, names), "{name}");
+    }
+}
+
+#[test]
+fn a_lock_that_another_holds() {
+    for (name, text) in LISTS {
+        let folder = folder_of(name, text);
+        let path = folder.path(name);
+        let kind = || if name == "whitelist.txt" { Kind::Lines } else { Kind::Settings(Syntax::of(&path)) };
+        let held = Document::open(&path, kind(), Duration::ZERO).unwrap();
+        let refused = Document::open(&path, kind(), Duration::ZERO).err().unwrap();
+        let real = path.canonicalize().unwrap();
+        let message =
+            format!("`{}` is being changed by another process, for more than 0 seconds", real.display());
+        assert_eq!(refused.to_string(), message);
+        assert_eq!(refused.hints(), ["try again when the other `innkeeper` is done"]);
+        assert_eq!(folder.text(name), text);
+        drop(held);
+        folder.done(&["whitelist", "add", "10.0.0.7"]);
+    }
+}
+
+#[test]
+fn a_password_is_never_told() {
+    let mut all = String::new();
+    for (name, text, wrong) in [
+        (
+            "config.yaml",
+            "basicAuthUser: {username: u, password: hunter1} # c\nssl:\n  keyPassphrase: |\n    hunter2\n    hunter3\n",
+            "basicAuthUser:\n  password: \"hunter1\n",
+        ),
+        (
+            "config.toml",
+            "basicAuthUser = {username = \"u\", password = \"hunter1\"} # c\n[ssl]\nkeyPassphrase = \"\"\"\nhunter2\nhunter3\"\"\"\n",
+            "[basicAuthUser]\npassword = \"hunter1\n",
+        ),
+    ] {
+        let folder = Folder::with(&[(name, text), ("wrong", wrong)]);
+        let mut document = open(&folder.path(name), Duration::ZERO).unwrap();
+        let mut told = String::new();
+        for (path, value) in [
+            (&["basicAuthUser", "username"][..], "new"),
+            (&["basicAuthUser", "password"], "hunter4"),
+            (&["ssl", "keyPassphrase"], "hunter5"),
+            (&["innkeeper", "basicAuthUser", "password"], "hunter6"),
+            (&["innkeeper", "ssl", "keyPassphrase"], "hunter7\n"),
+            (&["basicAuthUser"], "hunter8"),
+        ] {
+            let value = Content::Text(value.to_owned());
+            let change = Change::Set { path, value: &value };
+            let _ = writeln!(told, "{change:?}");
+            if let Err(error) = document.edit(&change) {
+                let _ = writeln!(told, "{error:?} {error}");
+            }
+        }
+        told += document.difference();
+        std::fs::rename(folder.path("wrong"), folder.path(name)).unwrap();
+        let mut document = open_after(&folder, name, document);
+        let change = Change::Append { list: &["whitelist"], entry: "::1", note: None };
+        let error = document.edit(&change).unwrap_err();
+        let _ = writeln!(told, "{error:?} {error}");
+        assert!(!told.contains("hunter"), "{told}");
+        all += &told.replace(&format!("{}/", folder.root().display()), "");
+    }
+    golden("document-secrets.txt", &all);
+}
+
+/// Opens the file when the lock of the document before is given back.
+fn open_after(folder: &Folder, name: &str, before: Document) -> Document {
+    drop(before);
+    open(&folder.path(name), Duration::ZERO).unwrap()
+}
+
+#[test]
+fn where_a_setting_stands() {
+    let folder = Folder::with(&[
+        ("config.yaml", "port: 1\nlisten: true\ninnkeeper:\n  port: 2\n  ssl:\n    enabled: true\n"),
+        ("config.toml", "port = 1\nlisten = true\n[innkeeper]\nport = 2\n[innkeeper.ssl]\nenabled = true\n"),
+    ]);
+    for name in ["config.yaml", "config.toml"] {
+        let document = open(&folder.path(name), Duration::ZERO).unwrap();
+        let path = |path: &str| document.path_of(Key::find(path).unwrap()).join(".");
+        let paths =
+            ["port", "listen", "ssl.enabled", "ssl.certPath", "whitelist", "satisfy", "session.lifetime"];
+        assert_eq!(
+            paths.map(path).join(" "),
+            "innkeeper.port listen innkeeper.ssl.enabled ssl.certPath whitelist innkeeper.satisfy \
+             innkeeper.session.lifetime"
+        );
+    }
+}
