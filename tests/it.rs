@@ -18,6 +18,7 @@ mod it {
     mod architecture;
     mod auth;
     mod config;
+    mod document;
     mod gateway {
         mod admission;
         mod alone;
