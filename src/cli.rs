@@ -1,10 +1,12 @@
 //! Every subcommand, flag and help text; no behaviour.
 
 mod common;
+pub mod completion;
+pub mod manual;
 mod serve;
 mod whitelist;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 use clap::builder::StyledStr;
@@ -21,8 +23,10 @@ pub enum Invocation {
     Serve(Serve),
     /// `innkeeper whitelist`.
     Whitelist(Whitelist),
-    /// Text for standard output, and success: `--help`, `--version`.
+    /// Text for standard output, and success: `--help`, `--version`, a script, a page of the manual.
     Answer(String),
+    /// Candidates for a shell that completes a command line, in its own format.
+    Candidates(String),
     /// The command line means nothing: exit code 2.
     Misuse(Error),
 }
@@ -40,6 +44,8 @@ where
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
             Some(("whitelist", matches)) => whitelist::read(matches),
+            Some(("completions", matches)) => completion::read(matches),
+            Some(("man", matches)) => manual::read(matches),
             // `subcommand_required` leaves nothing else.
             _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
         },
@@ -49,6 +55,15 @@ where
             }
             _ => Invocation::Misuse(misuse(&error.render(), &page)),
         },
+    }
+}
+
+/// What a shell is told that asks, by [`completion::VARIABLE`], how to complete `arguments`.
+#[must_use]
+pub fn complete(shell: &OsStr, arguments: Vec<OsString>) -> Invocation {
+    match completion::answer(shell, arguments) {
+        Ok(candidates) => Invocation::Candidates(candidates),
+        Err(error) => Invocation::Misuse(error),
     }
 }
 
@@ -63,6 +78,8 @@ pub fn command() -> Command {
         .disable_help_subcommand(true)
         .subcommand(serve::command())
         .subcommand(whitelist::command())
+        .subcommand(completion::command())
+        .subcommand(manual::command())
 }
 
 /// The page of help for the words that name a command.

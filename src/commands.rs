@@ -18,6 +18,10 @@ pub fn run(invocation: Invocation) -> Exit {
             ui::line(text.trim_end());
             return Exit::Yes;
         }
+        Invocation::Candidates(candidates) => {
+            ui::exact(&candidates);
+            return Exit::Yes;
+        }
         Invocation::Misuse(error) => Err(vec![error]),
     };
     match done {

@@ -21,6 +21,11 @@ pub fn text(text: &str) {
     write_to(io::stdout().lock(), &visible(text));
 }
 
+/// Prints `text` to stdout as it is, for another program: no byte of it may have come from outside unchecked.
+pub fn exact(text: &str) {
+    write_to(io::stdout().lock(), text);
+}
+
 /// Prints rows to stdout: on a terminal in columns under `titles`, else each as a line with tabs and no titles, for
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {

@@ -1,6 +1,7 @@
 //! `innkeeper whitelist`: the list, shown and changed.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap_complete::engine::ArgValueCandidates;
 
 use super::Invocation;
 use super::common::{file_flags, subcommand, switch};
@@ -84,7 +85,10 @@ pub(super) fn command() -> Command {
         .subcommand(
             subcommand("remove")
                 .about("Take entries out of the list, all of them or none")
-                .arg(entries("The entry, in any way to write it: 10.0.0.0/8 for 10.*"))
+                .arg(
+                    entries("The entry, in any way to write it: 10.0.0.0/8 for 10.*")
+                        .add(ArgValueCandidates::new(super::completion::entries)),
+                )
                 .arg(switch("force", "Remove even the last entry that lets in this computer"))
                 .arg(dry_run()),
         )
