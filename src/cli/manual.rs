@@ -86,7 +86,7 @@ fn page(command: &Command) -> Page {
     let name = command.get_display_name().unwrap_or_else(|| command.get_name()).to_owned();
     let man = Man::new(command.clone()).title(name.to_uppercase()).source(SOURCE).manual(MANUAL);
     let mut text = without_repeated_preambles(&sections(&man, command));
-    // clap_mangen would head it with `EXTRA`.
+    // `clap_mangen` would head it with `EXTRA`.
     if let Some(notes) = command.get_after_help() {
         text += &section("NOTES", &notes.to_string());
     }
@@ -119,12 +119,12 @@ fn sections(man: &Man, command: &Command) -> String {
     String::from_utf8_lossy(&text).into_owned()
 }
 
-/// clap_mangen begins each section as if it were a page.
+/// `clap_mangen` begins each section as if it were a page.
 fn without_repeated_preambles(text: &str) -> String {
     let repeated = |(number, line): &(usize, &str)| {
         *number < 2 || ![".ie \\n(.g", ".el .ds"].iter().any(|start| line.starts_with(start))
     };
-    text.lines().enumerate().filter(repeated).map(|(_, line)| format!("{line}\n")).collect()
+    text.split_inclusive('\n').enumerate().filter(repeated).map(|(_, line)| line).collect()
 }
 
 const SOURCE: &str = concat!("innkeeper ", env!("CARGO_PKG_VERSION"));
