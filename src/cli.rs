@@ -1,6 +1,7 @@
 //! Every subcommand, flag and help text; no behaviour.
 
 mod common;
+mod config;
 mod serve;
 mod whitelist;
 
@@ -10,6 +11,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
+pub use self::config::{Config, ConfigAction};
 pub use self::serve::Serve;
 pub use self::whitelist::{Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -19,6 +21,8 @@ use crate::error::Error;
 pub enum Invocation {
     /// `innkeeper serve`.
     Serve(Serve),
+    /// `innkeeper config`.
+    Config(Config),
     /// `innkeeper whitelist`.
     Whitelist(Whitelist),
     /// Text for standard output, and success: `--help`, `--version`.
@@ -39,6 +43,7 @@ where
     match command().try_get_matches_from(arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
+            Some(("config", matches)) => config::read(matches),
             Some(("whitelist", matches)) => whitelist::read(matches),
             // `subcommand_required` leaves nothing else.
             _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
@@ -62,6 +67,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(serve::command())
+        .subcommand(config::command())
         .subcommand(whitelist::command())
 }
 
