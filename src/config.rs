@@ -20,6 +20,7 @@ mod start;
 mod taken;
 mod toml;
 mod tree;
+mod typed;
 mod upstream;
 mod value;
 mod variables;
@@ -40,6 +41,7 @@ pub use settings::{
 };
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Read, Span};
+pub use typed::Typed;
 pub use upstream::Upstream;
 pub use value::{Family, Guest, Value, read as read_value};
 pub use variables::Variables;

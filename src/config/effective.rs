@@ -99,6 +99,12 @@ impl Effective {
         same(self.value(key), other.value(key))
     }
 
+    /// Whether `key` is set to `value`.
+    #[must_use]
+    pub fn holds(&self, key: &Key, value: &Value) -> bool {
+        same(self.value(key), value)
+    }
+
     /// Whether `key` has the value that it has without anybody saying so.
     #[must_use]
     pub fn is_default(&self, key: &Key) -> bool {

@@ -7,6 +7,8 @@ mod unwise;
 
 use serde::Serialize;
 
+pub use self::unwise::without_effect;
+
 use super::print_json;
 use crate::commands::opening::{self, Finding, Names};
 use crate::commands::sources::{Sources, Speech};

@@ -3,7 +3,7 @@
 use std::path::Path;
 
 use crate::config::schema::{FOREIGN_KEYS, KEYS, Key, Owner, SECTION};
-use crate::config::{Family, Layer, Origin, Setting, Source, Syntax, Value, file_text};
+use crate::config::{Content, Family, Layer, Origin, Setting, Source, Syntax, Value, file_text};
 use crate::error::Error;
 use crate::policy::address::{Entry, parse_address};
 
@@ -31,7 +31,12 @@ impl SillyTavern {
         Ok(Self {
             values: written.clone().over(Layer::defaults()),
             written,
-            names: items.into_iter().map(|item| item.name).collect(),
+            // An empty section says nothing.
+            names: items
+                .into_iter()
+                .filter(|item| item.value.content != Content::Null)
+                .map(|item| item.name)
+                .collect(),
             has_comments: source.text.lines().any(|line| line.trim_start().starts_with('#')),
             beside_program: path.with_file_name("server.js").exists(),
         })

@@ -106,7 +106,9 @@ impl List<'_> {
         }
         let more = overlaps.len().saturating_sub(MOST_TOLD);
         overlaps.truncate(MOST_TOLD);
-        overlaps.into_iter().for_each(|overlap| findings.warn("overlap", overlap));
+        for overlap in overlaps {
+            findings.warn("overlap", overlap);
+        }
         if more > 0 {
             let message = format!("{more} more entries of `{}` change nothing", self.name);
             findings.warn("overlap", Error::new(message));

@@ -26,6 +26,11 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
     ("language", "the pages are in English only"),
 ];
 
+/// Why nothing comes of the setting `path`, if that is so.
+pub fn without_effect(path: &str) -> Option<&'static str> {
+    WITHOUT_EFFECT.iter().find(|(name, _)| *name == path).map(|(_, why)| *why)
+}
+
 /// What the start gate lets pass, each with a way out.
 pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
     for warning in warnings {
