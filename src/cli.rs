@@ -2,6 +2,7 @@
 
 mod common;
 pub mod completion;
+mod config;
 pub mod manual;
 mod serve;
 mod whitelist;
@@ -12,6 +13,7 @@ use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
+pub use self::config::{Config, ConfigAction};
 pub use self::serve::Serve;
 pub use self::whitelist::{Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -21,6 +23,8 @@ use crate::error::Error;
 pub enum Invocation {
     /// `innkeeper serve`.
     Serve(Serve),
+    /// `innkeeper config`.
+    Config(Config),
     /// `innkeeper whitelist`.
     Whitelist(Whitelist),
     /// Text for standard output, and success: `--help`, `--version`, a script, a page of the manual.
@@ -43,6 +47,7 @@ where
     match command().try_get_matches_from(arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
+            Some(("config", matches)) => config::read(matches),
             Some(("whitelist", matches)) => whitelist::read(matches),
             Some(("completions", matches)) => completion::read(matches),
             Some(("man", matches)) => manual::read(matches),
@@ -77,6 +82,7 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(serve::command())
+        .subcommand(config::command())
         .subcommand(whitelist::command())
         .subcommand(completion::command())
         .subcommand(manual::command())

@@ -1,5 +1,7 @@
 //! What each subcommand does, one file a noun.
 
+mod config;
+mod opening;
 mod serve;
 mod sources;
 mod whitelist;
@@ -13,6 +15,7 @@ use crate::ui;
 pub fn run(invocation: Invocation) -> Exit {
     let done = match invocation {
         Invocation::Serve(serve) => serve::run(&serve),
+        Invocation::Config(config) => config::run(&config),
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());

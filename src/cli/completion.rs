@@ -100,19 +100,10 @@ pub(super) fn entries() -> Vec<CompletionCandidate> {
     sound.take(MOST).map(CompletionCandidate::new).collect()
 }
 
-/// The settings by their full names.
-pub(super) fn keys() -> Vec<CompletionCandidate> {
-    KEYS.iter().map(|key| CompletionCandidate::new(key.full_path()).help(Some(key.doc.into()))).collect()
-}
-
-/// The settings that `config get` and `config set` take: no secrets.
+/// The settings that can be asked for and set on the command line, by their full names: no passwords.
 pub(super) fn open_keys() -> Vec<CompletionCandidate> {
-    let secret: Vec<String> = KEYS
-        .iter()
-        .filter(|key| key.kind == Kind::Secret)
-        .map(crate::config::schema::Key::full_path)
-        .collect();
-    keys().into_iter().filter(|key| secret.iter().all(|secret| key.get_value() != secret.as_str())).collect()
+    let open = KEYS.iter().filter(|key| key.kind != Kind::Secret);
+    open.map(|key| CompletionCandidate::new(key.full_path()).help(Some(key.doc.into()))).collect()
 }
 
 /// More than that nobody looks through.

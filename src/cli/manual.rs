@@ -91,9 +91,6 @@ fn page(command: &Command) -> Page {
         text += &section("NOTES", &notes.to_string());
     }
     let words = name.replacen("innkeeper-", "", 1).replace('-', " ");
-    if let Some((_, json)) = JSON.iter().find(|(command, _)| *command == words) {
-        text += &section("JSON", json);
-    }
     if !command.has_subcommands() {
         let exits =
             EXITS.iter().find(|(command, _)| *command == words).map_or(USUAL_EXITS, |(_, exits)| exits);
@@ -129,13 +126,6 @@ fn without_repeated_preambles(text: &str) -> String {
 
 const SOURCE: &str = concat!("innkeeper ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "Innkeeper";
-
-/// What `--json` prints, a command each. The names are a promise.
-const JSON: &[(&str, &str)] = &[(
-    "whitelist list",
-    "A list of objects, in the order of the list: entry (as it was written), covers (what it lets in, for people), \
-     source (file:line, the name of a variable, or default), note (empty where there is none).",
-)];
 
 /// Exit codes of the commands that answer a question.
 const EXITS: &[(&str, &[(&str, &str)])] = &[];

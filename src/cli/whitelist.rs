@@ -61,6 +61,11 @@ pub(super) fn command() -> Command {
         .subcommand(
             subcommand("list")
                 .about("Show the list that is in force")
+                .after_help(
+                    "With --json: an array of objects with `entry` (as it was written), `covers` (what it lets in, for \
+                     people), `source` (`config.yaml:12`, the name of a variable, `default`) and `note` (empty where \
+                     there is none).",
+                )
                 .arg(switch("json", "Print it for programs")),
         )
         .subcommand(

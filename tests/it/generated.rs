@@ -82,7 +82,7 @@ fn every_command_and_setting_has_its_place_in_the_manual() {
         }
         // What a program reads has to be written down.
         let has_json = command.get_arguments().any(|argument| argument.get_long() == Some("json"));
-        assert_eq!(has_json, page.contains(".SH JSON"), "{page}");
+        assert_eq!(has_json, page.contains("With \\-\\-json:"), "{page}");
         commands.extend(command.get_subcommands());
     }
 }
@@ -134,6 +134,15 @@ fn commands_and_shells_are_offered() {
     let folder = Folder::with(&[]);
     assert_eq!(candidates(&folder, "bash", &["wh"]), set(["whitelist"]));
     assert_eq!(candidates(&folder, "bash", &["completions", "p"]), set(["powershell"]));
+    // The settings by name, but for the passwords, which no argument takes.
+    assert_eq!(
+        candidates(&folder, "bash", &["config", "get", "hostW"]),
+        set(["hostWhitelist.enabled", "hostWhitelist.scan", "hostWhitelist.hosts"])
+    );
+    assert_eq!(
+        candidates(&folder, "bash", &["config", "set", "basicAuthUser."]),
+        set(["basicAuthUser.username"])
+    );
     let all = candidates(&folder, "bash", &["completions", ""]);
     assert!(completion::SCRIPTS.iter().all(|(shell, _)| all.contains(*shell)), "{all:?}");
     let unknown = folder.command(&["--", "innkeeper"]).env("_INNKEEPER_COMPLETE", "tcsh").output().unwrap();
