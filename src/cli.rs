@@ -2,16 +2,20 @@
 
 mod auth;
 mod common;
+pub mod completion;
+mod config;
+pub mod manual;
 mod serve;
 mod whitelist;
 
-use std::ffi::OsString;
+use std::ffi::{OsStr, OsString};
 
 use clap::Command;
 use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
+pub use self::config::{Config, ConfigAction};
 pub use self::serve::Serve;
 pub use self::whitelist::{Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -21,12 +25,16 @@ use crate::error::Error;
 pub enum Invocation {
     /// `innkeeper serve`.
     Serve(Serve),
+    /// `innkeeper config`.
+    Config(Config),
     /// `innkeeper whitelist`.
     Whitelist(Whitelist),
     /// `innkeeper auth`.
     Auth(Auth),
-    /// Text for standard output, and success: `--help`, `--version`.
+    /// Text for standard output, and success: `--help`, `--version`, a script, a page of the manual.
     Answer(String),
+    /// Candidates for a shell that completes a command line, in its own format.
+    Candidates(String),
     /// The command line means nothing: exit code 2.
     Misuse(Error),
 }
@@ -43,8 +51,11 @@ where
     match command().try_get_matches_from(arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
+            Some(("config", matches)) => config::read(matches),
             Some(("whitelist", matches)) => whitelist::read(matches),
             Some(("auth", matches)) => auth::read(matches),
+            Some(("completions", matches)) => completion::read(matches),
+            Some(("man", matches)) => manual::read(matches),
             // `subcommand_required` leaves nothing else.
             _ => Invocation::Misuse(Error::new("nothing to do").hint("innkeeper serve")),
         },
@@ -54,6 +65,15 @@ where
             }
             _ => Invocation::Misuse(misuse(&error.render(), &page)),
         },
+    }
+}
+
+/// What a shell is told that asks, by [`completion::VARIABLE`], how to complete `arguments`.
+#[must_use]
+pub fn complete(shell: &OsStr, arguments: Vec<OsString>) -> Invocation {
+    match completion::answer(shell, arguments) {
+        Ok(candidates) => Invocation::Candidates(candidates),
+        Err(error) => Invocation::Misuse(error),
     }
 }
 
@@ -67,8 +87,11 @@ pub fn command() -> Command {
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .subcommand(serve::command())
+        .subcommand(config::command())
         .subcommand(whitelist::command())
         .subcommand(auth::command())
+        .subcommand(completion::command())
+        .subcommand(manual::command())
 }
 
 /// The page of help for the words that name a command.

@@ -1,6 +1,8 @@
 //! What each subcommand does, one file a noun.
 
 mod auth;
+mod config;
+mod opening;
 mod serve;
 mod sources;
 mod whitelist;
@@ -14,10 +16,15 @@ use crate::ui;
 pub fn run(invocation: Invocation) -> Exit {
     let done = match invocation {
         Invocation::Serve(serve) => serve::run(&serve),
+        Invocation::Config(config) => config::run(&config),
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Auth(auth) => auth::run(&auth),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
+            return Exit::Yes;
+        }
+        Invocation::Candidates(candidates) => {
+            ui::exact(&candidates);
             return Exit::Yes;
         }
         Invocation::Misuse(error) => Err(vec![error]),

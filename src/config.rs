@@ -3,7 +3,9 @@
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
 mod check;
+mod convert;
 pub mod document;
+mod effective;
 mod fault;
 mod file;
 mod javascript;
@@ -18,13 +20,16 @@ mod start;
 mod taken;
 mod toml;
 mod tree;
+mod typed;
 mod upstream;
 mod value;
 mod variables;
 mod yaml;
 
+pub use convert::{Converted, convert};
+pub use effective::{Effective, Secrecy};
 pub use fault::Fault;
-pub use file::{DEFAULT_TOML, DEFAULT_YAML, Found, find, write_default};
+pub use file::{DEFAULT_TOML, DEFAULT_YAML, Existing, Found, file_text, find, write, write_default};
 pub use javascript::{leading_number, truth};
 pub use layer::{Flags, Layer, Setting, Syntax};
 pub use list::{ListEntry, ListOrigin, ListSource};
@@ -36,6 +41,7 @@ pub use settings::{
 };
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Read, Span};
+pub use typed::Typed;
 pub use upstream::Upstream;
 pub use value::{Family, Guest, Value, read as read_value};
 pub use variables::Variables;

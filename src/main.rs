@@ -9,5 +9,9 @@ use innkeeper::{cli, commands};
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 
 fn main() -> ExitCode {
-    commands::run(cli::parse(std::env::args_os())).into()
+    let invocation = match std::env::var_os(cli::completion::VARIABLE) {
+        Some(shell) => cli::complete(&shell, std::env::args_os().collect()),
+        None => cli::parse(std::env::args_os()),
+    };
+    commands::run(invocation).into()
 }

@@ -23,6 +23,11 @@ pub fn text(text: &str) {
     write_to(io::stdout().lock(), &visible(text));
 }
 
+/// Prints `text` to stdout as it is, for another program: no byte of it may have come from outside unchecked.
+pub fn exact(text: &str) {
+    write_to(io::stdout().lock(), text);
+}
+
 /// Prints rows to stdout: on a terminal in columns under `titles`, else each as a line with tabs and no titles, for
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
@@ -72,6 +77,13 @@ pub fn warning(text: &str) {
     write_to(stderr, &describe_warning(text, colour));
 }
 
+/// Prints `warning` to stderr as [`error`] does, but as a warning.
+pub fn advice(warning: &Error) {
+    let stderr = io::stderr().lock();
+    let colour = Colour::of(&stderr);
+    write_to(stderr, &told(warning, &colour.paint(YELLOW, "warning:"), colour));
+}
+
 /// Prints `error` to stderr: `error: …`, then `  caused by: …` for each of its causes, then `hint: …` for each
 /// thing to do about it.
 pub fn error(error: &Error) {
@@ -85,7 +97,11 @@ fn describe_warning(text: &str, colour: Colour) -> String {
 }
 
 fn describe(error: &Error, colour: Colour) -> String {
-    let mut out = format!("{} {}\n", colour.paint(RED, "error:"), visible(&error.to_string()));
+    told(error, &colour.paint(RED, "error:"), colour)
+}
+
+fn told(error: &Error, word: &str, colour: Colour) -> String {
+    let mut out = format!("{word} {}\n", visible(&error.to_string()));
     let mut cause = error.source();
     while let Some(error) = cause {
         let _ = writeln!(out, "  caused by: {}", visible(&error.to_string()));

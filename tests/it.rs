@@ -31,6 +31,7 @@ mod it {
         mod streams;
         mod websocket;
     }
+    mod generated;
     mod harness;
     mod whitelist;
 }

@@ -157,7 +157,13 @@ fn user() -> Command {
         .disable_help_subcommand(true)
         .term_width(100)
         .subcommand(
-            subcommand("list").about("Show the accounts").arg(switch("json", "Print it for programs")),
+            subcommand("list")
+                .about("Show the accounts")
+                .after_help(
+                    "With --json: an array of objects with `handle`, `name`, `admin`, `enabled` and `password` (whether \
+                     there is one).",
+                )
+                .arg(switch("json", "Print it for programs")),
         )
         .subcommand(
             subcommand("add")

@@ -38,8 +38,13 @@ pub(super) fn file_arguments() -> [Arg; 3] {
             .long("global")
             .action(ArgAction::SetTrue)
             .help("Look for it in the folder the system keeps settings in"),
-        Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print this page"),
+        help(),
     ]
+}
+
+/// `--help`.
+pub(super) fn help() -> Arg {
+    Arg::new("help").short('h').long("help").action(ArgAction::Help).help("Print this page")
 }
 
 /// Which settings file.

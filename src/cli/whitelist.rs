@@ -1,6 +1,7 @@
 //! `innkeeper whitelist`: the list, shown and changed.
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
+use clap_complete::engine::ArgValueCandidates;
 
 use super::Invocation;
 use super::common::{file_flags, subcommand, switch};
@@ -60,6 +61,11 @@ pub(super) fn command() -> Command {
         .subcommand(
             subcommand("list")
                 .about("Show the list that is in force")
+                .after_help(
+                    "With --json: an array of objects with `entry` (as it was written), `covers` (what it lets in, for \
+                     people), `source` (`config.yaml:12`, the name of a variable, `default`) and `note` (empty where \
+                     there is none).",
+                )
                 .arg(switch("json", "Print it for programs")),
         )
         .subcommand(
@@ -84,7 +90,10 @@ pub(super) fn command() -> Command {
         .subcommand(
             subcommand("remove")
                 .about("Take entries out of the list, all of them or none")
-                .arg(entries("The entry, in any way to write it: 10.0.0.0/8 for 10.*"))
+                .arg(
+                    entries("The entry, in any way to write it: 10.0.0.0/8 for 10.*")
+                        .add(ArgValueCandidates::new(super::completion::entries)),
+                )
                 .arg(switch("force", "Remove even the last entry that lets in this computer"))
                 .arg(dry_run()),
         )

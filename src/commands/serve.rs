@@ -3,7 +3,8 @@
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
 
-use crate::cert::{self, Pair};
+use super::opening;
+use crate::cert::Pair;
 use crate::cli::Serve;
 use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
@@ -15,7 +16,7 @@ use crate::gateway::signals::Signals;
 use crate::gateway::{Server, names, rules};
 use crate::policy::account::Accounts;
 use crate::policy::{Addresses, Satisfy};
-use crate::{store, ui};
+use crate::ui;
 
 /// Serves until it is asked to stop.
 ///
@@ -30,7 +31,7 @@ pub fn run(serve: &Serve) -> Result<Exit, Vec<Error>> {
     let flags = serve.flags.clone();
     let read = move || {
         let settings = Settings::read(&file, &flags, &variables).map_err(config::Problems::errors)?;
-        let accounts = accounts(&settings).map_err(|error| vec![error])?;
+        let accounts = opening::accounts(&settings).map_err(|error| vec![error])?;
         Ok((settings, accounts))
     };
     let (settings, accounts) = read()?;
@@ -52,7 +53,7 @@ fn file(serve: &Serve, variables: &Variables) -> Result<PathBuf, Error> {
 fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Result<Exit, Error> {
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
-    let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
+    let pair = if settings.ssl.enabled { Some(opening::pair(&settings)?) } else { None };
     let mut own_names = names::own_names();
     own_names.extend(pair.iter().flat_map(Pair::names));
     let making = Making::new(settings, accounts, own_names)?;
@@ -87,40 +88,6 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     introduce(settings, &rules, &listeners);
     Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
-}
-
-/// The accounts that are in use.
-pub(super) fn accounts(settings: &Settings) -> Result<Accounts, Error> {
-    if !settings.enable_user_accounts {
-        return Ok(Accounts::new([]));
-    }
-    if !settings.per_user_basic_auth && !store::exists(&settings.data_root) {
-        // SillyTavern has not run yet. When it does, it begins with this account, which needs no password.
-        return Ok(Accounts::new([store::first_account()]));
-    }
-    store::read(&settings.data_root)
-}
-
-fn pair(settings: &Settings) -> Result<Pair, Error> {
-    let ssl = &settings.ssl;
-    let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
-    let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;
-    let (certificate_name, key_name) =
-        (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
-    Pair::read(
-        cert::Source { name: &certificate_name, bytes: &certificate },
-        cert::Source { name: &key_name, bytes: &key },
-        ssl.key_passphrase.as_ref().map(config::Secret::reveal),
-    )
-}
-
-fn read(path: &Path, what: &str, setting: &str, flag: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(format!("cannot read the {what} `{}` of `{setting}`", path.display()))
-            .caused_by(error)
-            .hint(format!("name the file: `innkeeper serve --ssl {flag} FILE`"))
-            .hint("without https: `innkeeper serve --no-ssl`")
-    })
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

@@ -2,7 +2,7 @@
 
 use std::path::{Path, PathBuf};
 
-use crate::config::{self, Flags, Found, Problems, Settings, Variables};
+use crate::config::{self, Effective, Flags, Found, Problems, Settings, Variables};
 use crate::error::Error;
 
 /// The settings file of a command, and what lies over it.
@@ -34,6 +34,14 @@ impl<'a> Sources<'a> {
     /// Everything that is wrong with them.
     pub fn read(&self) -> Result<Settings, Vec<Error>> {
         Settings::read(&self.file, self.flags, &self.variables).map_err(Problems::errors)
+    }
+
+    /// The same with the value of every setting, to show them.
+    ///
+    /// # Errors
+    /// Everything that is wrong with them.
+    pub fn effective(&self) -> Result<Effective, Vec<Error>> {
+        Effective::read(&self.file, self.flags, &self.variables).map_err(Problems::errors)
     }
 
     /// What a command in a hint has to be told to find the same settings: ` --config 'x'`, or nothing.

@@ -104,18 +104,67 @@ pub fn write_default(path: &Path) -> Result<(), Error> {
     };
     let write = || -> io::Result<()> {
         std::fs::create_dir_all(folder(path))?;
-        let mut options = OpenOptions::new();
-        options.write(true).create_new(true);
-        #[cfg(unix)]
-        std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
-        let mut file = options.open(path)?;
-        file.write_all(text.as_bytes())?;
-        file.sync_all()
+        write_new(path, text)
     };
     write().map_err(|error| {
         Error::new(format!("cannot write the default settings to `{}`: {error}", path.display()))
             .hint("start in a folder you can write to, or name another file with `--config`")
     })
+}
+
+/// Writes `text` to a settings file, readable by its owner alone. One that is there is replaced in one step, through
+/// a symbolic link, when `over` says so.
+///
+/// # Errors
+/// The file exists and must not be written over; the folder cannot be written to.
+pub fn write(path: &Path, text: &str, over: Existing) -> Result<(), Error> {
+    let written = match over {
+        Existing::Refuse => write_new(path, text),
+        Existing::Replace => replace(path, text),
+    };
+    written.map_err(|error| {
+        let name = path.display();
+        let message = Error::new(format!("cannot write `{name}`: {error}"));
+        match error.kind() {
+            io::ErrorKind::AlreadyExists => message.hint("to write over it: `--force`"),
+            _ => message.hint("the folder must be there, and writable for you"),
+        }
+    })
+}
+
+/// What becomes of a file that is in the way.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Existing {
+    /// It stays.
+    Refuse,
+    /// It is replaced.
+    Replace,
+}
+
+/// Writes a file that must not exist, and waits for the disk.
+fn write_new(path: &Path, text: &str) -> io::Result<()> {
+    let mut options = OpenOptions::new();
+    options.write(true).create_new(true);
+    #[cfg(unix)]
+    std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
+    let mut file = options.open(path)?;
+    file.write_all(text.as_bytes())?;
+    file.sync_all()
+}
+
+/// A copy beside the file, renamed: a reader sees the old one or the new one.
+fn replace(path: &Path, text: &str) -> io::Result<()> {
+    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
+    let mut name = target.file_name().unwrap_or_default().to_owned();
+    name.push(".new");
+    let copy = target.with_file_name(name);
+    // What a killed process has left.
+    let _ = std::fs::remove_file(&copy);
+    let done = write_new(&copy, text).and_then(|()| std::fs::rename(&copy, &target));
+    if done.is_err() {
+        let _ = std::fs::remove_file(&copy);
+    }
+    done
 }
 
 impl Syntax {
@@ -125,6 +174,23 @@ impl Syntax {
         let toml = path.extension().is_some_and(|extension| extension.eq_ignore_ascii_case("toml"));
         if toml { Self::Toml } else { Self::Yaml }
     }
+
+    /// Its name and the ending of its files: `yaml`, `toml`.
+    #[must_use]
+    pub const fn word(self) -> &'static str {
+        match self {
+            Self::Yaml => "yaml",
+            Self::Toml => "toml",
+        }
+    }
+}
+
+/// The text of the settings file at `path`.
+///
+/// # Errors
+/// It cannot be read, or is not UTF-8.
+pub fn file_text(path: &Path) -> Result<String, Error> {
+    read_text(path).map_err(Error::from)
 }
 
 /// The text of the file at `path`.

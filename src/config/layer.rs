@@ -5,7 +5,7 @@ use std::fmt;
 use std::path::PathBuf;
 
 use super::problem::{Origin, Problem, Problems, Source};
-use super::schema::{KEYS, Key};
+use super::schema::{KEYS, Key, SECTION};
 use super::tree::{Node, Read, Span};
 use super::value::{self, Value};
 use super::variables::{self, Variables};
@@ -136,6 +136,14 @@ impl Layer {
             }
         };
         reading::layer(source, syntax, &items, problems)
+    }
+
+    /// What the top level of the file sets: what SillyTavern reads of it. Nothing where it cannot be read.
+    #[must_use]
+    pub fn top_level(source: &mut Source, syntax: Syntax) -> Self {
+        let mut items = syntax.read(source).unwrap_or_default();
+        items.retain(|item| item.name != SECTION);
+        reading::layer(source, syntax, &items, &mut Problems::default())
     }
 
     /// This layer with `lower` where it says nothing.

@@ -5,14 +5,15 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
-use super::layer::{Flags, Layer, Syntax};
+use super::effective::Effective;
+use super::layer::{Flags, Layer};
 use super::list::ListSource;
-use super::problem::{Origin, Problems, Source};
+use super::problem::{Origin, Problems};
 use super::secret::Secret;
 use super::upstream::Upstream;
 use super::value::{Family, Guest};
 use super::variables::Variables;
-use super::{check, file, taken};
+use super::{file, taken};
 
 /// All settings. Relative paths of the file and the environment are already joined to the file's folder.
 #[derive(Clone, Debug)]
@@ -245,36 +246,20 @@ impl Settings {
     /// # Errors
     /// Every mistake that can be found in one run.
     pub fn read(file: &Path, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
-        match file::read_text(file) {
-            Ok(text) => Self::of_text(file, &text, flags, variables),
-            Err(problem) => {
-                let mut problems = Problems::default();
-                let _ = Layer::flags(flags, &mut problems);
-                let _ = Layer::variables(variables, &mut problems);
-                problems.push(problem);
-                Err(problems)
-            }
-        }
+        Effective::read(file, flags, variables).map(|effective| effective.settings)
     }
 
-    /// The same as if `text` stood in the file at `file`.
+    /// The same as if the file at `file` held `text`.
     ///
     /// # Errors
     /// Every mistake that can be found in one run.
-    pub fn of_text(file: &Path, text: &str, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
-        let mut problems = Problems::default();
-        let above = Layer::flags(flags, &mut problems).over(Layer::variables(variables, &mut problems));
-        let mut source = Source::new(file::plain(file), text);
-        let from_file = Layer::file(&mut source, Syntax::of(file), &mut problems);
-        let mut layer = above.over(from_file).over(Layer::defaults());
-        check::settings(&mut layer, &source, &mut problems);
-        let folder = file::folder(file);
-        let whitelist = ListSource::of_setting(&layer, "whitelist").replaced_by_text(&folder, &mut problems);
-        if problems.is_empty() {
-            Ok(taken::settings(file, &folder, &layer, whitelist))
-        } else {
-            Err(problems)
-        }
+    pub fn of_text(
+        file: &Path,
+        text: impl Into<String>,
+        flags: &Flags,
+        variables: &Variables,
+    ) -> Result<Self, Problems> {
+        Effective::of_text(file, text, flags, variables).map(|effective| effective.settings)
     }
 
     /// The built-in defaults, as if `file` were empty and had no `whitelist.txt` beside it.

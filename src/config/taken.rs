@@ -89,6 +89,17 @@ pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: Lis
     }
 }
 
+/// The path that `path` is set to, joined to the folder of the settings file unless the command line gave it.
+pub(super) fn path(layer: &Layer, folder: &Path, path: &str) -> Option<PathBuf> {
+    let setting = layer.setting(path)?;
+    let Value::Path(written) = &setting.value else { return None };
+    Some(match setting.origin {
+        // As every program's command line: relative to where one is, so that the shell can complete it.
+        Origin::Flag(_) => file::plain(written),
+        _ => file::beside(folder, written),
+    })
+}
+
 /// The values of a complete layer as their types. What a key holds follows from its kind, so the other variants
 /// cannot occur; they give the neutral value.
 struct Taken<'a> {
@@ -139,14 +150,8 @@ impl Taken<'_> {
         if let Value::Secret(secret) = self.value(path) { secret.clone() } else { Secret::default() }
     }
 
-    /// A path, joined to the folder of the settings file unless the command line gave it.
     fn path(&self, path: &str) -> Option<PathBuf> {
-        let Value::Path(written) = self.value(path) else { return None };
-        match self.layer.setting(path).map(|setting| &setting.origin) {
-            // As every program's command line: relative to where one is, so that the shell can complete it.
-            Some(Origin::Flag(_)) => Some(file::plain(written)),
-            _ => Some(file::beside(self.folder, written)),
-        }
+        self::path(self.layer, self.folder, path)
     }
 
     fn list(&self, path: &str) -> Vec<String> {

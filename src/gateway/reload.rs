@@ -119,22 +119,35 @@ impl Reload {
     }
 }
 
-/// Settings that sockets and threads were made from.
+/// A setting or section that counts from the next start on, and whether two settings differ in it.
+type Fixed = (&'static str, fn(&Settings, &Settings) -> bool);
+
+/// Settings that sockets and threads are made from.
+const FIXED: &[Fixed] = &[
+    ("listen", |before, now| before.listen != now.listen),
+    ("listenAddress", |before, now| before.listen_address != now.listen_address),
+    ("protocol", |before, now| before.protocol != now.protocol),
+    ("port", |before, now| before.port != now.port),
+    ("ssl", |before, now| before.ssl != now.ssl),
+    ("heartbeatInterval", |before, now| before.heartbeat_interval.total_cmp(&now.heartbeat_interval).is_ne()),
+    ("innkeeper.limits", |before, now| before.limits != now.limits),
+    ("innkeeper.accessLog", |before, now| before.access_log != now.access_log),
+    ("logging", |before, now| before.logging != now.logging),
+    ("rateLimiting", |before, now| before.rate_limiting != now.rate_limiting),
+];
+
+/// Those of them that differ.
 fn fixed_at_start(before: &Settings, now: &Settings) -> Vec<&'static str> {
-    [
-        ("listen", before.listen != now.listen),
-        ("listenAddress", before.listen_address != now.listen_address),
-        ("protocol", before.protocol != now.protocol),
-        ("port", before.port != now.port),
-        ("ssl", before.ssl != now.ssl),
-        ("innkeeper.limits", before.limits != now.limits),
-        ("innkeeper.accessLog", before.access_log != now.access_log),
-        ("logging", before.logging != now.logging),
-        ("rateLimiting", before.rate_limiting != now.rate_limiting),
-    ]
-    .into_iter()
-    .filter_map(|(key, changed)| changed.then_some(key))
-    .collect()
+    FIXED.iter().filter(|(_, differs)| differs(before, now)).map(|(key, _)| *key).collect()
+}
+
+/// Whether a running server goes on with the value of the setting `full_path` (`port`, `innkeeper.limits.headSize`)
+/// that it was started with.
+#[must_use]
+pub fn counts_from_next_start(full_path: &str) -> bool {
+    let holds =
+        |key: &str| full_path.strip_prefix(key).is_some_and(|rest| rest.is_empty() || rest.starts_with('.'));
+    FIXED.iter().any(|(key, _)| holds(key))
 }
 
 /// What tells that a file was changed or replaced, without reading it.

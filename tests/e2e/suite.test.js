@@ -11,5 +11,6 @@ import './topics/websocket.js';
 import './topics/events.js';
 import './topics/door.js';
 import './topics/upstream-down.js';
+import './topics/settings-file.js';
 
 after(endAll);

@@ -2,7 +2,7 @@
 
 use super::place::{Editing, Place, changeable};
 use super::say;
-use crate::commands::serve;
+use crate::commands::opening;
 use crate::commands::sources::{Sources, Speech};
 use crate::config::{self, Content, Refusal, Settings};
 use crate::error::{Error, Exit};
@@ -44,7 +44,7 @@ enum Gate {
 
 impl Gate {
     fn of(settings: &Settings) -> Result<Self, Error> {
-        let accounts = serve::accounts(settings)?;
+        let accounts = opening::accounts(settings)?;
         let known = |account: &Account| config::Account {
             handle: account.handle.to_string(),
             enabled: account.enabled,

@@ -2,7 +2,7 @@
 
 use super::{not_listening, say, somebody_to_ask};
 use crate::cli::PasswordFrom;
-use crate::commands::serve;
+use crate::commands::opening;
 use crate::commands::sources::{Sources, Speech};
 use crate::config::Settings;
 use crate::error::{Error, Exit};
@@ -69,7 +69,7 @@ enum Stored {
 impl Stored {
     fn of(settings: &Settings) -> Result<Self, Error> {
         if settings.per_user_basic_auth {
-            return Ok(Self::Accounts(serve::accounts(settings)?));
+            return Ok(Self::Accounts(opening::accounts(settings)?));
         }
         let user = &settings.basic_auth_user;
         let written = user.password.reveal();

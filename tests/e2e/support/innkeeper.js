@@ -1,6 +1,6 @@
 // Starts the real `innkeeper serve` on a port that the system chooses, and reads that port from its own announcement.
 
-import { spawn, execFileSync } from 'node:child_process';
+import { execFileSync, spawn, spawnSync } from 'node:child_process';
 import { existsSync, writeFileSync } from 'node:fs';
 import path from 'node:path';
 import { fileURLToPath } from 'node:url';
@@ -46,6 +46,13 @@ export async function startInnkeeper({ upstream, scheme = 'http', whitelist = ['
     });
     const port = await within('Innkeeper announces its port', announced);
     return { origin: `${scheme}://127.0.0.1:${port}`, port, said: () => said, stop };
+}
+
+/** Runs a command of Innkeeper that has to succeed, with `input` on its standard input; returns what it printed. */
+export function runInnkeeper(words, input = '') {
+    const { status, stdout, stderr } = spawnSync(program, words, { env: plainEnvironment(), input, encoding: 'utf8' });
+    if (status !== 0) throw new Error(`innkeeper ${words.join(' ')} left with ${status}: ${stderr}`);
+    return stdout;
 }
 
 function settingsFile(scheme, whitelist) {

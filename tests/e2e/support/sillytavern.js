@@ -13,6 +13,12 @@ const program = path.dirname(createRequire(import.meta.url).resolve('sillytavern
 const reportPort = fileURLToPath(new URL('./report-port.mjs', import.meta.url));
 const folder = fileURLToPath(new URL('../out/sillytavern', import.meta.url));
 
+/** A file of SillyTavern's package. */
+export const packageFile = name => path.join(program, name);
+
+/** Reads a settings file as SillyTavern does: with the library it brings. */
+export const readYaml = createRequire(path.join(program, 'package.json'))('yaml').parse;
+
 /** Starts SillyTavern on first use. The first start on a machine builds its front end, which takes half a minute. */
 export const sillyTavern = lazily(async () => {
     const model = await languageModel();

@@ -1,0 +1,177 @@
+//! Settings that are allowed, and that their owner may not have meant.
+
+use super::Findings;
+use super::shared::is_this_computer;
+use crate::config::schema::Key;
+use crate::config::{Effective, ListOrigin, Origin, Satisfy, Settings, Upstream, Warning};
+use crate::error::Error;
+use crate::gateway::rules::Rules;
+use crate::policy::Addresses;
+use crate::policy::account::PasswordHash;
+use crate::policy::address::{Entry, IpPattern};
+
+/// Settings that are read, and that nothing comes of.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("browserLaunch.hostname", "Innkeeper opens no browser"),
+    ("browserLaunch.port", "Innkeeper opens no browser"),
+    ("browserLaunch.avoidLocalhost", "Innkeeper opens no browser"),
+    (
+        "rateLimiting.preferRealIpHeader",
+        "whoever sends a header could choose what is counted; name your proxy in `innkeeper.trustedProxies`, and its \
+         clients are counted one by one",
+    ),
+    ("audit.path", "there is no audit log yet"),
+    ("audit.maxSize", "there is no audit log yet"),
+    ("audit.keep", "there is no audit log yet"),
+    ("language", "the pages are in English only"),
+];
+
+/// Why nothing comes of the setting `path`, if that is so.
+pub fn without_effect(path: &str) -> Option<&'static str> {
+    WITHOUT_EFFECT.iter().find(|(name, _)| *name == path).map(|(_, why)| *why)
+}
+
+/// What the start gate lets pass, each with a way out.
+pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
+    for warning in warnings {
+        let error = Error::new(warning.to_string());
+        let (kind, error) = match warning {
+            Warning::Overridden(refusal) => (
+                "overridden",
+                refusal
+                    .fixes()
+                    .into_iter()
+                    .fold(error, Error::hint)
+                    .hint(format!("then: `innkeeper config set securityOverride false{flag}`")),
+            ),
+            Warning::EverybodyListed(entry) => (
+                "everybody",
+                error
+                    .hint(format!("innkeeper whitelist remove '{entry}'{flag}"))
+                    .hint(format!("or ask for a password: `innkeeper auth set{flag}`")),
+            ),
+            Warning::PlainHttp => (
+                "plain-http",
+                error.hint(format!(
+                    "with a certificate and its key in place: `innkeeper config set ssl.enabled true{flag}`"
+                )),
+            ),
+            Warning::EmptyLogin => ("empty-login", error.hint(format!("innkeeper auth set{flag}"))),
+            Warning::NoPassword(_) => (
+                "no-password",
+                error.hint("give each of them a password in SillyTavern, or switch it off there"),
+            ),
+        };
+        findings.warn(kind, error);
+    }
+}
+
+/// The rest.
+pub fn settings(effective: &Effective, rules: &Rules, flag: &str, findings: &mut Findings) {
+    let settings = &effective.settings;
+    list(settings, rules, flag, findings);
+    password(settings, flag, findings);
+    proxies(settings, flag, findings);
+    if let Some(Upstream::Http { host, port } | Upstream::Https { host, port }) = &settings.upstream
+        && *port == settings.port
+        && is_this_computer(host)
+    {
+        let other = port.checked_add(1).unwrap_or(8001);
+        findings.warn(
+            "loop",
+            Error::new(format!(
+                "`innkeeper.upstream` ({}) is the port {port} that Innkeeper itself listens on ({})",
+                settings.origin("upstream"),
+                settings.origin("port")
+            ))
+            .hint(format!("innkeeper config set innkeeper.port {other}{flag}")),
+        );
+    }
+    for (path, why) in WITHOUT_EFFECT {
+        let Some(key) = Key::find(path) else { continue };
+        if !effective.is_default(key) {
+            let message = format!("`{}` ({}) changes nothing: {why}", key.full_path(), settings.origin(path));
+            findings.warn("no-effect", Error::new(message));
+        }
+    }
+}
+
+/// A list that keeps nobody out, and a list that is not the one in the settings.
+fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings) {
+    let told = |finding: &crate::commands::opening::Finding| finding.kind == "everybody";
+    if let Addresses::Listed(list) = &rules.policy.addresses
+        && let Some(rule) = list.covers_everyone()
+        && !findings.warnings.iter().any(told)
+    {
+        findings.warn(
+            "everybody",
+            Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
+                .hint(format!("innkeeper whitelist remove '{}'{flag}", rule.text())),
+        );
+    }
+    if let ListOrigin::Text { path, replaces } = &settings.whitelist.origin
+        && *replaces != Origin::Default
+    {
+        let path = path.display();
+        findings.warn(
+            "replaced",
+            Error::new(format!("{path} takes the place of `whitelist` ({replaces}), which does not count"))
+                .hint(format!("to move its entries into the settings: `innkeeper whitelist migrate{flag}`"))
+                .hint(format!("to go back to the list of the settings: `mv '{path}' '{path}.bak'`")),
+        );
+    }
+}
+
+/// A password that others know, or can read in the file.
+fn password(settings: &Settings, flag: &str, findings: &mut Findings) {
+    if !settings.basic_auth_mode || settings.per_user_basic_auth {
+        return;
+    }
+    let origin = settings.origin("basicAuthUser.password");
+    let password = settings.basic_auth_user.password.reveal();
+    let set = format!("innkeeper auth set{flag}");
+    if password == "password" {
+        // Where other devices connect, the start gate says more.
+        if !findings.problems.iter().any(|finding| finding.kind == "open") {
+            let error = Error::new(format!("the password is the default one ({origin})"));
+            findings.warn("default-password", error.hint(set));
+        }
+    } else if matches!((origin, password.parse()), (Origin::File { .. }, Ok(PasswordHash::Plain(_))))
+        && !password.is_empty()
+    {
+        let error =
+            Error::new(format!("{origin}: whoever reads this file knows the password, which is not hashed"));
+        findings.warn("plain-password", error.hint(set));
+    }
+}
+
+/// A trusted proxy that comes in by its own address: whoever it sends without saying for whom needs no password.
+fn proxies(settings: &Settings, flag: &str, findings: &mut Findings) {
+    let asks = settings.basic_auth_mode && settings.listen;
+    if settings.satisfy != Satisfy::Any || !settings.whitelist_mode || !asks {
+        return;
+    }
+    let patterns = |entries: &[crate::config::ListEntry]| -> Vec<(String, IpPattern)> {
+        let pattern = |entry: &crate::config::ListEntry| match entry.text.parse() {
+            Ok(Entry::Pattern(pattern)) => Some((entry.text.to_string(), pattern)),
+            _ => None,
+        };
+        entries.iter().filter_map(pattern).collect()
+    };
+    let listed = patterns(&settings.whitelist.entries);
+    for (proxy, pattern) in patterns(&settings.trusted_proxies.entries) {
+        let entry = listed.iter().find(|(_, listed)| listed.covers(&pattern) || pattern.covers(listed));
+        if let Some((entry, _)) = entry {
+            let message = format!(
+                "the proxy `{proxy}` is in the whitelist too (`{entry}`), and one of address and password is enough \
+                 (`innkeeper.satisfy`): what it sends without a visitor's address comes in without a password"
+            );
+            findings.warn(
+                "listed-proxy",
+                Error::new(message)
+                    .hint(format!("innkeeper config set innkeeper.satisfy all{flag}"))
+                    .hint(format!("or innkeeper whitelist remove '{entry}'{flag}")),
+            );
+        }
+    }
+}
