@@ -16,6 +16,7 @@ mod it {
     }
     mod architecture;
     mod config;
+    mod configure;
     mod gateway {
         mod admission;
         mod alone;

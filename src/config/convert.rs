@@ -59,7 +59,9 @@ fn same_node(left: &Node, right: &Node) -> bool {
         (Content::Null, Content::Null) => true,
         (Content::Switch(left, _), Content::Switch(right, _)) => left == right,
         // Two that are no number are the same here.
-        (Content::Number(left, _), Content::Number(right, _)) => left.total_cmp(right).is_eq(),
+        (Content::Number(left, _), Content::Number(right, _)) => {
+            left.total_cmp(right).is_eq() || (left.is_nan() && right.is_nan())
+        }
         (Content::Text(left), Content::Text(right)) => left == right,
         (Content::List(left), Content::List(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_node(left, right))
@@ -258,7 +260,7 @@ fn number(value: f64, written: &str, syntax: Syntax) -> String {
     let digits = written.strip_prefix(['+', '-']).unwrap_or(written);
     let plain =
         digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
-    if plain && written.parse::<i64>().is_ok() {
+    if plain && written != "-0" && written.parse::<i64>().is_ok() {
         return written.to_owned();
     }
     let text = match (syntax, value) {
@@ -266,6 +268,7 @@ fn number(value: f64, written: &str, syntax: Syntax) -> String {
         (Syntax::Yaml, value) if value.is_infinite() => format!("{}.inf", if value < 0.0 { "-" } else { "" }),
         (Syntax::Toml, value) if value.is_nan() => "nan".to_owned(),
         (Syntax::Toml, value) if value.is_infinite() => format!("{}inf", if value < 0.0 { "-" } else { "" }),
+        (_, value) if value == 0.0 && value.is_sign_negative() => "-0.0".to_owned(),
         (_, value) => format!("{value}"),
     };
     // Beyond the whole numbers of TOML.
@@ -294,11 +297,8 @@ fn yaml_flow(content: &Content) -> String {
 /// Text as YAML writes it: bare where it reads as the same text anywhere, else in quotes.
 fn yaml_text(text: &str) -> String {
     // What may hold a control character or a line end.
-    if text
-        .chars()
-        .any(|letter| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}'))
-    {
-        return serde_json::to_string(text).unwrap_or_default();
+    if text.chars().any(is_unseen) {
+        return escaped(text);
     }
     let safe = |letter: char| letter.is_alphanumeric() || "._/:*$@+%()=-~ ".contains(letter);
     let bare = text.starts_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '/' | ':'))
@@ -319,6 +319,22 @@ fn yaml_text(text: &str) -> String {
     // Words that older readers take for switches.
     let old = ["yes", "no", "on", "off", "y", "n"].contains(&text.to_ascii_lowercase().as_str());
     if bare && !old && reads_as_text() { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
+}
+
+/// Text in double quotes, with nothing in it but what can be seen.
+fn escaped(text: &str) -> String {
+    let letter = |letter: char| match letter {
+        '"' | '\\' => format!("\\{letter}"),
+        '\n' => "\\n".to_owned(),
+        letter if is_unseen(letter) => format!("\\u{:04x}", u32::from(letter)),
+        letter => letter.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(letter).collect::<String>())
+}
+
+/// Control characters, and what ends a line or stands before a file.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}')
 }
 
 fn toml_value(content: &Content) -> String {
@@ -343,7 +359,5 @@ fn toml_value(content: &Content) -> String {
 }
 
 fn toml_name(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare { name.to_owned() } else { toml_edit::Value::from(name).to_string() }
+    toml_edit::Key::new(name).to_string()
 }

@@ -43,7 +43,21 @@ pub fn set(
         for error in errors {
             ui::error(error);
         }
-        ui::error(&Error::new("nothing was changed: `serve` would not start with it"));
+        let nothing = Error::new("nothing was changed: `serve` would not start with it");
+        let other = match key.path {
+            "root" => Some("upstream"),
+            "upstream" => Some("root"),
+            _ => None,
+        };
+        let stands = |other: &&str| {
+            let alone = before.alone.as_ref();
+            Key::find(other).zip(alone).is_some_and(|(other, alone)| !alone.is_default(other))
+        };
+        let nothing = match other.filter(stands) {
+            Some(other) => nothing.hint(format!("first: `innkeeper config set innkeeper.{other} ''{flag}`")),
+            None => nothing,
+        };
+        ui::error(&nothing);
         return Ok(Exit::No);
     }
     if dry_run {
@@ -54,7 +68,8 @@ pub fn set(
         document.replace().map_err(|error| vec![error])?;
     }
     if speech == Speech::Full {
-        tell(key, &path, number, sources, [&before, &after]);
+        let verb = if dry_run { "would be" } else { "=" };
+        tell(key, &format!("{} {verb}", path.join(".")), number, sources, [&before, &after]);
         if shared && key.owner == Owner::SillyTavern && path[0] != SECTION {
             ui::warning(&format!(
                 "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} '{text}'{flag}`",
@@ -136,16 +151,17 @@ fn reason(error: &Error) -> String {
 }
 
 /// Says what is set now, and what may keep it from counting.
-fn tell(key: &Key, path: &[&str], number: usize, sources: &Sources<'_>, [before, after]: [&State; 2]) {
+fn tell(key: &Key, subject: &str, number: usize, sources: &Sources<'_>, [before, after]: [&State; 2]) {
     let now = match &after.alone {
         Some(now) => line(now, key),
         None => format!("set ({}:{number})", sources.file.display()),
     };
     let was = before.alone.as_ref().map(|was| format!(", was {}", line(was, key))).unwrap_or_default();
-    ui::notice(&format!("{} = {now}{was}", path.join(".")));
-    overridden(after, key);
+    ui::notice(&format!("{subject} {now}{was}"));
     let full = key.full_path();
-    if let Some(why) = without_effect(key.path) {
+    if overridden(after, key) {
+        // What counts is another value.
+    } else if let Some(why) = without_effect(key.path) {
         ui::warning(&format!("`{full}` changes nothing: {why}"));
     } else if reload::counts_from_next_start(&full) {
         ui::warning(&format!(
@@ -157,12 +173,12 @@ fn tell(key: &Key, path: &[&str], number: usize, sources: &Sources<'_>, [before,
     }
 }
 
-/// Says when a variable wins over the file.
-fn overridden(state: &State, key: &Key) {
-    let Some(effective) = &state.effective else { return };
-    if let ListOrigin::Setting(Origin::Variable(name)) = effective.origin(key) {
-        ui::warning(&format!("this has no effect as long as `{name}` is set, which wins"));
-    }
+/// Says when a variable wins over the file, and whether it does.
+fn overridden(state: &State, key: &Key) -> bool {
+    let origin = state.effective.as_ref().map(|effective| effective.origin(key));
+    let Some(ListOrigin::Setting(Origin::Variable(name))) = origin else { return false };
+    ui::warning(&format!("this has no effect as long as `{name}` is set, which wins"));
+    true
 }
 
 /// `8000 (config.yaml:12)`.

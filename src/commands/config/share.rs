@@ -177,16 +177,19 @@ impl Sharing<'_> {
             self.upstream(),
             after.settings.port
         ));
-        let mut steps = vec![format!("innkeeper config check{flag}"), format!("innkeeper serve{flag}")];
+        let mut steps = vec![
+            format!("see what is in force: innkeeper config check{flag}"),
+            format!("open the door: innkeeper serve{flag}"),
+        ];
         if !after.settings.listen {
             steps.push(format!(
-                "innkeeper config set innkeeper.listen true{flag}    (lets other devices connect; SillyTavern's own \
-                 `listen` stays off)"
+                "let other devices connect (SillyTavern's own `listen` stays off): innkeeper config set innkeeper.listen \
+                 true{flag}"
             ));
-            steps.push(format!("innkeeper whitelist add lan{flag}    (lets in the devices of this network)"));
+            steps.push(format!("let in the devices of this network: innkeeper whitelist add lan{flag}"));
         }
         for step in steps {
-            ui::notice(&format!("  {step}"));
+            ui::notice(&format!("- {step}"));
         }
     }
 }

@@ -2,7 +2,7 @@
 
 use super::Findings;
 use crate::commands::config::sillytavern::SillyTavern;
-use crate::config::{Settings, Upstream};
+use crate::config::{ListOrigin, Origin, Settings, Upstream};
 use crate::error::Error;
 
 /// Checks the settings file, if it is SillyTavern's as well.
@@ -11,7 +11,9 @@ pub fn check(settings: &Settings, flag: &str, findings: &mut Findings) {
     if !theirs.shares() {
         return;
     }
-    if let Some((origin, count)) = theirs.short_list("whitelist") {
+    // The list that is in force.
+    let in_force = |origin: &Origin| settings.whitelist.origin == ListOrigin::Setting(origin.clone());
+    if let Some((origin, count)) = theirs.short_list("whitelist").filter(|(origin, _)| in_force(origin)) {
         let back = if count == 0 { "`::1` and `127.0.0.1`" } else { "`127.0.0.1`" };
         let message = format!(
             "{origin}: SillyTavern's next start may add {back} to `whitelist` again: it fills up a list of fewer than two \
