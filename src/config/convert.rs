@@ -159,8 +159,12 @@ impl Writer {
                 self.text.push('\n');
             }
             self.comment(&path, "");
-            let name: Vec<String> = path.iter().map(|name| toml_name(name)).collect();
-            let _ = writeln!(self.text, "[{}]", name.join("."));
+            // A section that holds nothing but sections is there with those.
+            let is_section = |item: &Item| matches!(&item.value.content, Content::Section(_));
+            if items.is_empty() || !items.iter().all(is_section) {
+                let name: Vec<String> = path.iter().map(|name| toml_name(name)).collect();
+                let _ = writeln!(self.text, "[{}]", name.join("."));
+            }
             self.toml(items, &path);
         }
     }

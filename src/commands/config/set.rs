@@ -1,6 +1,5 @@
 //! `innkeeper config set`: one setting, changed in the file without touching the rest.
 
-use super::check::without_effect;
 use super::sillytavern::SillyTavern;
 use super::{Named, Place};
 use crate::commands::opening::{self, Names};
@@ -69,7 +68,11 @@ pub fn set(
     }
     if speech == Speech::Full {
         let verb = if dry_run { "would be" } else { "=" };
-        tell(key, &format!("{} {verb}", path.join(".")), number, sources, [&before, &after]);
+        let now = match &after.alone {
+            Some(now) => line(now, key),
+            None => format!("{text} ({}:{number})", sources.file.display()),
+        };
+        tell(key, &format!("{} {verb} {now}", path.join(".")), [&before, &after]);
         if shared && key.owner == Owner::SillyTavern && path[0] != SECTION {
             ui::warning(&format!(
                 "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} '{text}'{flag}`",
@@ -116,6 +119,8 @@ struct State {
     effective: Option<Effective>,
     /// Why `serve` would not start.
     refused: Vec<Error>,
+    /// What it would warn of when it starts.
+    warnings: Vec<String>,
 }
 
 impl State {
@@ -126,9 +131,12 @@ impl State {
             Ok(effective) => {
                 let trial = opening::trial(&effective.settings, Names::Leave);
                 let refused = trial.refused.into_iter().map(|finding| finding.error).collect();
-                Self { alone, effective: Some(effective), refused }
+                let warnings = trial.warnings.iter().map(ToString::to_string).collect();
+                Self { alone, effective: Some(effective), refused, warnings }
             }
-            Err(problems) => Self { alone, effective: None, refused: problems.errors() },
+            Err(problems) => {
+                Self { alone, effective: None, refused: problems.errors(), warnings: Vec::new() }
+            }
         }
     }
 
@@ -151,22 +159,21 @@ fn reason(error: &Error) -> String {
 }
 
 /// Says what is set now, and what may keep it from counting.
-fn tell(key: &Key, subject: &str, number: usize, sources: &Sources<'_>, [before, after]: [&State; 2]) {
-    let now = match &after.alone {
-        Some(now) => line(now, key),
-        None => format!("set ({}:{number})", sources.file.display()),
-    };
+fn tell(key: &Key, now: &str, [before, after]: [&State; 2]) {
     let was = before.alone.as_ref().map(|was| format!(", was {}", line(was, key))).unwrap_or_default();
-    ui::notice(&format!("{subject} {now}{was}"));
+    ui::notice(&format!("{now}{was}"));
     let full = key.full_path();
     if overridden(after, key) {
         // What counts is another value.
-    } else if let Some(why) = without_effect(key.path) {
-        ui::warning(&format!("`{full}` changes nothing: {why}"));
+    } else if let Some(told) = opening::without_effect(key) {
+        ui::warning(&told);
     } else if reload::counts_from_next_start(&full) {
         ui::warning(&format!(
             "a server that runs goes on without it: `{full}` counts from the next start on"
         ));
+    }
+    for warning in after.warnings.iter().filter(|warning| !before.warnings.contains(warning)) {
+        ui::warning(warning);
     }
     for error in &after.refused {
         ui::warning(&format!("`serve` still refuses these settings: {}", reason(error)));

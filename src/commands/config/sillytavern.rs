@@ -76,6 +76,11 @@ impl SillyTavern {
         (list.len() < 2).then_some((origin, list.len()))
     }
 
+    /// Whether it is the value at `origin` that SillyTavern reads for `path`.
+    pub fn writes(&self, path: &str, origin: &Origin) -> bool {
+        self.written.setting(path).is_some_and(|setting| setting.origin == *origin)
+    }
+
     /// Where a switch is on, if it is.
     pub fn is_on(&self, path: &str) -> Option<&Origin> {
         let setting = self.values.setting(path)?;

@@ -44,6 +44,11 @@ impl List<'_> {
                 Ok(Entry::Pattern(pattern)) => {
                     for caution in pattern.cautions() {
                         let message = format!("{place}: {caution}");
+                        // Told of the list as a whole.
+                        if self.name == "whitelist" && matches!(caution, Caution::CoversEveryone(_)) {
+                            said.push(message);
+                            continue;
+                        }
                         let error = Error::new(&*message).hint(self.instead(entry, meant(&caution)));
                         findings.warn("coverage", error);
                         said.push(message);
@@ -125,8 +130,8 @@ impl List<'_> {
             return format!("change it in {}", self.place(entry));
         }
         let add =
-            meant.map(|meant| format!("innkeeper whitelist add '{meant}'{flag} && ")).unwrap_or_default();
-        format!("{add}innkeeper whitelist remove '{text}'{flag}")
+            meant.map(|meant| format!(" && innkeeper whitelist add '{meant}'{flag}")).unwrap_or_default();
+        format!("innkeeper whitelist remove '{text}'{flag}{add}")
     }
 
     /// `config.yaml:12`, as the server's own notes name it.

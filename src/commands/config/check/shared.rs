@@ -5,12 +5,8 @@ use crate::commands::config::sillytavern::SillyTavern;
 use crate::config::{ListOrigin, Origin, Settings, Upstream};
 use crate::error::Error;
 
-/// Checks the settings file, if it is SillyTavern's as well.
-pub fn check(settings: &Settings, flag: &str, findings: &mut Findings) {
-    let Ok(theirs) = SillyTavern::read(&settings.file) else { return };
-    if !theirs.shares() {
-        return;
-    }
+/// Checks the settings file, which is SillyTavern's as well.
+pub fn check(settings: &Settings, theirs: &SillyTavern, flag: &str, findings: &mut Findings) {
     // The list that is in force.
     let in_force = |origin: &Origin| settings.whitelist.origin == ListOrigin::Setting(origin.clone());
     if let Some((origin, count)) = theirs.short_list("whitelist").filter(|(origin, _)| in_force(origin)) {
