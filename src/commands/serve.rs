@@ -68,10 +68,10 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
             .then(|| settings.access_log_path()),
         min_level: settings.logging.min_log_level,
     })?;
-    if settings.rate_limiting.prefer_real_ip_header {
-        if let Some(told) = Key::find("rateLimiting.preferRealIpHeader").and_then(opening::without_effect) {
-            ui::warning(&told);
-        }
+    if settings.rate_limiting.prefer_real_ip_header
+        && let Some(told) = Key::find("rateLimiting.preferRealIpHeader").and_then(opening::without_effect)
+    {
+        ui::warning(&told);
     }
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
     let signals = Signals::catch()?;

@@ -53,10 +53,15 @@ impl<'a> Sources<'a> {
 /// What a command in a hint has to be told to find the same settings.
 pub fn config_flag(flags: &Flags) -> String {
     match &flags.config {
-        Some(file) => format!(" --config '{}'", file.display().to_string().replace('\'', "'\\''")),
+        Some(file) => format!(" --config {}", quoted(&file.display().to_string())),
         None if flags.global => " --global".to_owned(),
         None => String::new(),
     }
+}
+
+/// `text` as one word of a shell.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
 }
 
 fn missing(file: &Path, flags: &Flags) -> Error {

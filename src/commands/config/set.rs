@@ -3,7 +3,7 @@
 use super::sillytavern::SillyTavern;
 use super::{Named, Place};
 use crate::commands::opening::{self, Names};
-use crate::commands::sources::{Sources, Speech};
+use crate::commands::sources::{Sources, Speech, quoted};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{self, Key, Owner, SECTION};
 use crate::config::{Effective, Flags, ListOrigin, Origin, Syntax, Typed, Variables};
@@ -39,24 +39,7 @@ pub fn set(
         document.edit(&Change::Set { path: &path, value: &typed.content }).map_err(|error| vec![error])?;
     let after = State::of(sources, document.text());
     if let Some(errors) = after.refused_beyond(&before) {
-        for error in errors {
-            ui::error(error);
-        }
-        let nothing = Error::new("nothing was changed: `serve` would not start with it");
-        let other = match key.path {
-            "root" => Some("upstream"),
-            "upstream" => Some("root"),
-            _ => None,
-        };
-        let stands = |other: &&str| {
-            let alone = before.alone.as_ref();
-            Key::find(other).zip(alone).is_some_and(|(other, alone)| !alone.is_default(other))
-        };
-        let nothing = match other.filter(stands) {
-            Some(other) => nothing.hint(format!("first: `innkeeper config set innkeeper.{other} ''{flag}`")),
-            None => nothing,
-        };
-        ui::error(&nothing);
+        refuse(&errors, key, &before, &flag);
         return Ok(Exit::No);
     }
     if dry_run {
@@ -75,12 +58,34 @@ pub fn set(
         tell(key, &format!("{} {verb} {now}", path.join(".")), [&before, &after]);
         if shared && key.owner == Owner::SillyTavern && path[0] != SECTION {
             ui::warning(&format!(
-                "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} '{text}'{flag}`",
-                key.path
+                "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} {}{flag}`",
+                key.path,
+                quoted(text)
             ));
         }
     }
     Ok(Exit::Yes)
+}
+
+/// Says why nothing is changed.
+fn refuse(errors: &[&Error], key: &Key, before: &State, flag: &str) {
+    for error in errors {
+        ui::error(error);
+    }
+    let nothing = Error::new("nothing was changed: `serve` would not start with it");
+    // One of these two has to go before the other can come.
+    let other = match key.path {
+        "root" => Key::find("upstream"),
+        "upstream" => Key::find("root"),
+        _ => None,
+    };
+    let stands = other.zip(before.alone.as_ref()).filter(|(other, alone)| !alone.is_default(other));
+    ui::error(&match stands {
+        Some((other, _)) => {
+            nothing.hint(format!("first: `innkeeper config set {} ''{flag}`", other.full_path()))
+        }
+        None => nothing,
+    });
 }
 
 /// What is not set here.

@@ -4,6 +4,7 @@ use super::Findings;
 use super::shared::is_this_computer;
 use crate::commands::config::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Finding};
+use crate::commands::sources::quoted;
 use crate::config::schema::KEYS;
 use crate::config::{Effective, ListOrigin, Origin, Satisfy, Settings, Upstream, Warning};
 use crate::error::Error;
@@ -40,7 +41,7 @@ pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
             Warning::EverybodyListed(entry) => (
                 "everybody",
                 error
-                    .hint(format!("innkeeper whitelist remove '{}'{flag}", entry.replace('\'', "'\\''")))
+                    .hint(format!("innkeeper whitelist remove {}{flag}", quoted(entry)))
                     .hint(format!("or ask for a password: `innkeeper auth set{flag}`")),
             ),
             Warning::PlainHttp => (
@@ -103,7 +104,7 @@ fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings)
         findings.warn(
             "everybody",
             Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
-                .hint(format!("innkeeper whitelist remove '{}'{flag}", rule.text())),
+                .hint(format!("innkeeper whitelist remove {}{flag}", quoted(rule.text()))),
         );
     }
     if let ListOrigin::Text { path, replaces } = &settings.whitelist.origin
