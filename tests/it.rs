@@ -17,6 +17,7 @@ mod it {
     mod architecture;
     mod config;
     mod configure;
+    mod document;
     mod gateway {
         mod admission;
         mod alone;
