@@ -149,8 +149,14 @@ impl Writer {
         let (sections, values): (Vec<&Item>, Vec<&Item>) =
             items.iter().partition(|item| matches!(&item.value.content, Content::Section(_)));
         for item in values {
-            self.comment(&[path, &[item.name.as_str()]].concat(), "");
-            let _ = writeln!(self.text, "{} = {}", toml_name(&item.name), toml_value(&item.value.content));
+            let path = [path, &[item.name.as_str()]].concat();
+            self.comment(&path, "");
+            let value = match &item.value.content {
+                // A line each, so that a note can stand behind an entry.
+                Content::List(nodes) if is_address_list(&path) && !nodes.is_empty() => toml_lines(nodes),
+                content => toml_value(content),
+            };
+            let _ = writeln!(self.text, "{} = {value}", toml_name(&item.name));
         }
         for item in sections {
             let Content::Section(items) = &item.value.content else { continue };
@@ -217,6 +223,11 @@ fn collect(items: &[Item], prefix: &str, lines: &[&str], comments: &mut BTreeMap
             collect(items, &path, lines, comments);
         }
     }
+}
+
+fn is_address_list(path: &[&str]) -> bool {
+    let setting = path.strip_prefix(&[SECTION]).unwrap_or(path).join(".");
+    Key::find(&setting).is_some_and(|key| key.kind == Kind::Entries)
 }
 
 /// Whether a value of this setting is text in the file, whatever it looks like.
@@ -349,10 +360,9 @@ fn toml_value(content: &Content) -> String {
         Content::Number(_, text) => text.clone(),
         Content::Text(text) => toml_edit::Value::from(text.as_str()).to_string(),
         Content::List(nodes) => {
-            let nodes: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
-            let line = format!("[{}]", nodes.join(", "));
-            // Many entries in a line each, where they can be commented.
-            if line.len() <= 80 { line } else { format!("[\n  {},\n]", nodes.join(",\n  ")) }
+            let texts: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
+            let line = format!("[{}]", texts.join(", "));
+            if line.len() <= 80 { line } else { toml_lines(nodes) }
         }
         Content::Section(items) => {
             let item =
@@ -360,6 +370,12 @@ fn toml_value(content: &Content) -> String {
             format!("{{{}}}", items.iter().map(item).collect::<Vec<_>>().join(", "))
         }
     }
+}
+
+/// A list with a line for each entry.
+fn toml_lines(nodes: &[Node]) -> String {
+    let lines: String = nodes.iter().map(|node| format!("  {},\n", toml_value(&node.content))).collect();
+    format!("[\n{lines}]")
 }
 
 fn toml_name(name: &str) -> String {
