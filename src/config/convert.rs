@@ -374,8 +374,8 @@ fn toml_value(content: &Content) -> String {
 
 /// A list with a line for each entry.
 fn toml_lines(nodes: &[Node]) -> String {
-    let lines: String = nodes.iter().map(|node| format!("  {},\n", toml_value(&node.content))).collect();
-    format!("[\n{lines}]")
+    let texts: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
+    format!("[\n  {},\n]", texts.join(",\n  "))
 }
 
 fn toml_name(name: &str) -> String {
