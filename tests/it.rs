@@ -18,6 +18,7 @@ mod it {
     mod architecture;
     mod auth;
     mod config;
+    mod configure;
     mod document;
     mod gateway {
         mod admission;

@@ -4,6 +4,7 @@
 use std::path::Path;
 
 use crate::cert::{self, Pair};
+use crate::config::schema::Key;
 use crate::config::{self, Origin, Settings};
 use crate::error::Error;
 use crate::gateway;
@@ -142,4 +143,26 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
 fn placed(origin: &Origin, error: &Error) -> Error {
     let hints = error.hints().iter().cloned();
     hints.fold(Error::new(format!("{origin}: {error}")), Error::hint)
+}
+
+/// Settings that are read, and that nothing comes of.
+const WITHOUT_EFFECT: &[(&str, &str)] = &[
+    ("browserLaunch.hostname", "Innkeeper opens no browser"),
+    ("browserLaunch.port", "Innkeeper opens no browser"),
+    ("browserLaunch.avoidLocalhost", "Innkeeper opens no browser"),
+    (
+        "rateLimiting.preferRealIpHeader",
+        "whoever sends a header could choose what is counted; name your proxy in `innkeeper.trustedProxies`, and its \
+         clients are counted one by one",
+    ),
+    ("audit.path", "there is no audit log yet"),
+    ("audit.maxSize", "there is no audit log yet"),
+    ("audit.keep", "there is no audit log yet"),
+    ("language", "the pages are in English only"),
+];
+
+/// That nothing comes of a setting, and why, if that is so.
+pub fn without_effect(key: &Key) -> Option<String> {
+    let (_, why) = WITHOUT_EFFECT.iter().find(|(path, _)| *path == key.path)?;
+    Some(format!("`{}` changes nothing here: {why}", key.full_path()))
 }

@@ -6,6 +6,7 @@ use std::path::{Path, PathBuf};
 use super::opening;
 use crate::cert::Pair;
 use crate::cli::Serve;
+use crate::config::schema::Key;
 use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
 use crate::gateway::journal::{Journal, JournalOptions};
@@ -67,11 +68,10 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
             .then(|| settings.access_log_path()),
         min_level: settings.logging.min_log_level,
     })?;
-    if settings.rate_limiting.prefer_real_ip_header {
-        ui::warning(
-            "`rateLimiting.preferRealIpHeader` changes nothing here: whoever sends a header could choose what is counted; \
-             name your proxy in `innkeeper.trustedProxies`, and its clients are counted one by one",
-        );
+    if settings.rate_limiting.prefer_real_ip_header
+        && let Some(told) = Key::find("rateLimiting.preferRealIpHeader").and_then(opening::without_effect)
+    {
+        ui::warning(&told);
     }
     let tls = pair.map(|pair| pair.server_config()).transpose()?;
     let signals = Signals::catch()?;

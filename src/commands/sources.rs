@@ -24,7 +24,7 @@ impl<'a> Sources<'a> {
         let variables = Variables::of_process();
         match config::find(flags, &variables).map_err(|error| vec![error])? {
             Found::File(file) => Ok(Self { file, flags, variables }),
-            Found::Missing(file) => Err(vec![missing(&file)]),
+            Found::Missing(file) => Err(vec![missing(&file, flags)]),
         }
     }
 
@@ -46,18 +46,28 @@ impl<'a> Sources<'a> {
 
     /// What a command in a hint has to be told to find the same settings: ` --config 'x'`, or nothing.
     pub fn config_flag(&self) -> String {
-        match &self.flags.config {
-            Some(file) => format!(" --config '{}'", file.display().to_string().replace('\'', "'\\''")),
-            None if self.flags.global => " --global".to_owned(),
-            None => String::new(),
-        }
+        config_flag(self.flags)
     }
 }
 
-fn missing(file: &Path) -> Error {
+/// What a command in a hint has to be told to find the same settings.
+pub fn config_flag(flags: &Flags) -> String {
+    match &flags.config {
+        Some(file) => format!(" --config {}", quoted(&file.display().to_string())),
+        None if flags.global => " --global".to_owned(),
+        None => String::new(),
+    }
+}
+
+/// `text` as one word of a shell.
+pub fn quoted(text: &str) -> String {
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+fn missing(file: &Path, flags: &Flags) -> Error {
     Error::new(format!("there are no settings at `{}`", file.display()))
         .hint("name the file: `--config FILE`")
-        .hint("`innkeeper serve` writes the default ones")
+        .hint(format!("write the default ones: `innkeeper config init{}`", config_flag(flags)))
 }
 
 /// How much is said besides data and errors.

@@ -59,7 +59,9 @@ fn same_node(left: &Node, right: &Node) -> bool {
         (Content::Null, Content::Null) => true,
         (Content::Switch(left, _), Content::Switch(right, _)) => left == right,
         // Two that are no number are the same here.
-        (Content::Number(left, _), Content::Number(right, _)) => left.total_cmp(right).is_eq(),
+        (Content::Number(left, _), Content::Number(right, _)) => {
+            left.total_cmp(right).is_eq() || (left.is_nan() && right.is_nan())
+        }
         (Content::Text(left), Content::Text(right)) => left == right,
         (Content::List(left), Content::List(right)) => {
             left.len() == right.len() && left.iter().zip(right).all(|(left, right)| same_node(left, right))
@@ -147,8 +149,14 @@ impl Writer {
         let (sections, values): (Vec<&Item>, Vec<&Item>) =
             items.iter().partition(|item| matches!(&item.value.content, Content::Section(_)));
         for item in values {
-            self.comment(&[path, &[item.name.as_str()]].concat(), "");
-            let _ = writeln!(self.text, "{} = {}", toml_name(&item.name), toml_value(&item.value.content));
+            let path = [path, &[item.name.as_str()]].concat();
+            self.comment(&path, "");
+            let value = match &item.value.content {
+                // A line each, so that a note can stand behind an entry.
+                Content::List(nodes) if is_address_list(&path) && !nodes.is_empty() => toml_lines(nodes),
+                content => toml_value(content),
+            };
+            let _ = writeln!(self.text, "{} = {value}", toml_name(&item.name));
         }
         for item in sections {
             let Content::Section(items) = &item.value.content else { continue };
@@ -157,8 +165,12 @@ impl Writer {
                 self.text.push('\n');
             }
             self.comment(&path, "");
-            let name: Vec<String> = path.iter().map(|name| toml_name(name)).collect();
-            let _ = writeln!(self.text, "[{}]", name.join("."));
+            // A section that holds nothing but sections is there with those.
+            let is_section = |item: &Item| matches!(&item.value.content, Content::Section(_));
+            if items.is_empty() || !items.iter().all(is_section) {
+                let name: Vec<String> = path.iter().map(|name| toml_name(name)).collect();
+                let _ = writeln!(self.text, "[{}]", name.join("."));
+            }
             self.toml(items, &path);
         }
     }
@@ -213,6 +225,11 @@ fn collect(items: &[Item], prefix: &str, lines: &[&str], comments: &mut BTreeMap
     }
 }
 
+fn is_address_list(path: &[&str]) -> bool {
+    let setting = path.strip_prefix(&[SECTION]).unwrap_or(path).join(".");
+    Key::find(&setting).is_some_and(|key| key.kind == Kind::Entries)
+}
+
 /// Whether a value of this setting is text in the file, whatever it looks like.
 fn is_text(key: &Key) -> bool {
     match key.kind {
@@ -258,7 +275,7 @@ fn number(value: f64, written: &str, syntax: Syntax) -> String {
     let digits = written.strip_prefix(['+', '-']).unwrap_or(written);
     let plain =
         digits.bytes().all(|byte| byte.is_ascii_digit()) && (digits == "0" || !digits.starts_with('0'));
-    if plain && written.parse::<i64>().is_ok() {
+    if plain && written != "-0" && written.parse::<i64>().is_ok() {
         return written.to_owned();
     }
     let text = match (syntax, value) {
@@ -266,6 +283,7 @@ fn number(value: f64, written: &str, syntax: Syntax) -> String {
         (Syntax::Yaml, value) if value.is_infinite() => format!("{}.inf", if value < 0.0 { "-" } else { "" }),
         (Syntax::Toml, value) if value.is_nan() => "nan".to_owned(),
         (Syntax::Toml, value) if value.is_infinite() => format!("{}inf", if value < 0.0 { "-" } else { "" }),
+        (_, value) if value == 0.0 && value.is_sign_negative() => "-0.0".to_owned(),
         (_, value) => format!("{value}"),
     };
     // Beyond the whole numbers of TOML.
@@ -294,11 +312,8 @@ fn yaml_flow(content: &Content) -> String {
 /// Text as YAML writes it: bare where it reads as the same text anywhere, else in quotes.
 fn yaml_text(text: &str) -> String {
     // What may hold a control character or a line end.
-    if text
-        .chars()
-        .any(|letter| letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}'))
-    {
-        return serde_json::to_string(text).unwrap_or_default();
+    if text.chars().any(is_unseen) {
+        return escaped(text);
     }
     let safe = |letter: char| letter.is_alphanumeric() || "._/:*$@+%()=-~ ".contains(letter);
     let bare = text.starts_with(|letter: char| letter.is_alphanumeric() || matches!(letter, '.' | '/' | ':'))
@@ -321,6 +336,22 @@ fn yaml_text(text: &str) -> String {
     if bare && !old && reads_as_text() { text.to_owned() } else { format!("'{}'", text.replace('\'', "''")) }
 }
 
+/// Text in double quotes, with nothing in it but what can be seen.
+fn escaped(text: &str) -> String {
+    let letter = |letter: char| match letter {
+        '"' | '\\' => format!("\\{letter}"),
+        '\n' => "\\n".to_owned(),
+        letter if is_unseen(letter) => format!("\\u{:04x}", u32::from(letter)),
+        letter => letter.to_string(),
+    };
+    format!("\"{}\"", text.chars().map(letter).collect::<String>())
+}
+
+/// Control characters, and what ends a line or stands before a file.
+fn is_unseen(letter: char) -> bool {
+    letter.is_control() || matches!(letter, '\u{2028}' | '\u{2029}' | '\u{feff}')
+}
+
 fn toml_value(content: &Content) -> String {
     match content {
         // Left out before.
@@ -329,10 +360,9 @@ fn toml_value(content: &Content) -> String {
         Content::Number(_, text) => text.clone(),
         Content::Text(text) => toml_edit::Value::from(text.as_str()).to_string(),
         Content::List(nodes) => {
-            let nodes: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
-            let line = format!("[{}]", nodes.join(", "));
-            // Many entries in a line each, where they can be commented.
-            if line.len() <= 80 { line } else { format!("[\n  {},\n]", nodes.join(",\n  ")) }
+            let texts: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
+            let line = format!("[{}]", texts.join(", "));
+            if line.len() <= 80 { line } else { toml_lines(nodes) }
         }
         Content::Section(items) => {
             let item =
@@ -342,8 +372,12 @@ fn toml_value(content: &Content) -> String {
     }
 }
 
+/// A list with a line for each entry.
+fn toml_lines(nodes: &[Node]) -> String {
+    let texts: Vec<String> = nodes.iter().map(|node| toml_value(&node.content)).collect();
+    format!("[\n  {},\n]", texts.join(",\n  "))
+}
+
 fn toml_name(name: &str) -> String {
-    let bare = !name.is_empty()
-        && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || matches!(byte, b'_' | b'-'));
-    if bare { name.to_owned() } else { toml_edit::Value::from(name).to_string() }
+    toml_edit::Key::new(name).to_string()
 }

@@ -1,6 +1,8 @@
 //! Which settings file is meant, and the default one.
 
+use std::ffi::OsString;
 use std::fs::OpenOptions;
+use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
@@ -155,11 +157,11 @@ fn write_new(path: &Path, text: &str) -> io::Result<()> {
 /// A copy beside the file, renamed: a reader sees the old one or the new one.
 fn replace(path: &Path, text: &str) -> io::Result<()> {
     let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    let mut name = target.file_name().unwrap_or_default().to_owned();
-    name.push(".new");
+    // As an edit names its copy, so that the next one takes away what a killed process has left.
+    let mut name = OsString::from(".");
+    name.push(target.file_name().unwrap_or_default());
+    name.push(format!(".{:016x}.tmp", RandomState::new().build_hasher().finish()));
     let copy = target.with_file_name(name);
-    // What a killed process has left.
-    let _ = std::fs::remove_file(&copy);
     let done = write_new(&copy, text).and_then(|()| std::fs::rename(&copy, &target));
     if done.is_err() {
         let _ = std::fs::remove_file(&copy);

@@ -176,3 +176,25 @@ fn look(path: &Path) -> Option<(SystemTime, u64)> {
     let metadata = std::fs::metadata(path).ok()?;
     Some((metadata.modified().ok()?, metadata.len()))
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::schema::KEYS;
+
+    #[test]
+    fn what_is_fixed_is_a_setting() {
+        for (fixed, _) in FIXED {
+            let below = format!("{fixed}.");
+            let names = |full: &String| full == fixed || full.starts_with(&below);
+            assert!(
+                KEYS.iter().map(crate::config::schema::Key::full_path).any(|full| names(&full)),
+                "{fixed}"
+            );
+        }
+        let counts = ["port", "listenAddress.ipv4", "innkeeper.limits.headSize", "ssl.enabled"];
+        assert!(counts.iter().all(|path| counts_from_next_start(path)));
+        let at_once = ["whitelist", "innkeeper.upstream", "listenAddresses", "basicAuthMode"];
+        assert!(!at_once.iter().any(|path| counts_from_next_start(path)));
+    }
+}

@@ -7,9 +7,8 @@ mod unwise;
 
 use serde::Serialize;
 
-pub use self::unwise::without_effect;
-
 use super::print_json;
+use super::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Finding, Names};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::Effective;
@@ -60,8 +59,9 @@ impl Findings {
         let settings = &effective.settings;
         let trial = opening::trial(settings, Names::LookUp);
         let mut findings = Self { problems: Vec::new(), warnings: Vec::new() };
-        findings.problems.extend(trial.refused);
         let flag = sources.config_flag();
+        findings.problems.extend(trial.refused.into_iter().map(|finding| unwise::lasting(finding, &flag)));
+        let theirs = SillyTavern::read(&settings.file).ok().filter(SillyTavern::shares);
         let said = entries::check(settings, &trial.resolved, &flag, &mut findings);
         // What else the server would tell about the lists.
         for note in trial.notes.iter().filter(|note| !said.contains(*note)) {
@@ -69,10 +69,12 @@ impl Findings {
         }
         unwise::gate(&trial.warnings, &flag, &mut findings);
         if let Some(rules) = &trial.rules {
-            unwise::settings(effective, rules, &flag, &mut findings);
+            unwise::settings(effective, rules, theirs.as_ref(), &flag, &mut findings);
         }
         files::check(settings, &mut findings);
-        shared::check(settings, &flag, &mut findings);
+        if let Some(theirs) = &theirs {
+            shared::check(settings, theirs, &flag, &mut findings);
+        }
         findings
     }
 

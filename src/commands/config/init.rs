@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use super::Over;
-use crate::commands::sources::Speech;
+use crate::commands::sources::{Speech, config_flag};
 use crate::config::{self, DEFAULT_TOML, DEFAULT_YAML, Existing, Flags, Found, Syntax, Variables};
 use crate::error::{Error, Exit};
 use crate::ui;
@@ -16,15 +16,14 @@ pub fn init(flags: &Flags, format: Option<Syntax>, over: Over, speech: Speech) -
     if path.symlink_metadata().is_err() {
         config::write_default(&path).map_err(|error| vec![error])?;
     } else if over == Over::Refuse {
-        let command = match &flags.config {
-            Some(_) => format!("innkeeper config init --force --config '{}'", path.display()),
-            None if flags.global => "innkeeper config init --force --global".to_owned(),
-            None => "innkeeper config init --force".to_owned(),
-        };
+        let flag = config_flag(flags);
         ui::error(
             &Error::new(format!("`{}` is there already", path.display()))
-                .hint("see what is in force: `innkeeper config show --origin`")
-                .hint(format!("to lose it and begin anew: `{command}{}`", format_flag(format))),
+                .hint(format!("see what is in force: `innkeeper config show --origin{flag}`"))
+                .hint(format!(
+                    "to lose it and begin anew: `innkeeper config init --force{}{flag}`",
+                    format_flag(format)
+                )),
         );
         return Ok(Exit::No);
     } else {

@@ -1,10 +1,9 @@
 //! `innkeeper config set`: one setting, changed in the file without touching the rest.
 
-use super::check::without_effect;
 use super::sillytavern::SillyTavern;
 use super::{Named, Place};
 use crate::commands::opening::{self, Names};
-use crate::commands::sources::{Sources, Speech};
+use crate::commands::sources::{Sources, Speech, quoted};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{self, Key, Owner, SECTION};
 use crate::config::{Effective, Flags, ListOrigin, Origin, Syntax, Typed, Variables};
@@ -40,10 +39,7 @@ pub fn set(
         document.edit(&Change::Set { path: &path, value: &typed.content }).map_err(|error| vec![error])?;
     let after = State::of(sources, document.text());
     if let Some(errors) = after.refused_beyond(&before) {
-        for error in errors {
-            ui::error(error);
-        }
-        ui::error(&Error::new("nothing was changed: `serve` would not start with it"));
+        refuse(&errors, key, &before, &flag);
         return Ok(Exit::No);
     }
     if dry_run {
@@ -54,15 +50,42 @@ pub fn set(
         document.replace().map_err(|error| vec![error])?;
     }
     if speech == Speech::Full {
-        tell(key, &path, number, sources, [&before, &after]);
+        let verb = if dry_run { "would be" } else { "=" };
+        let now = match &after.alone {
+            Some(now) => line(now, key),
+            None => format!("{text} ({}:{number})", sources.file.display()),
+        };
+        tell(key, &format!("{} {verb} {now}", path.join(".")), [&before, &after]);
         if shared && key.owner == Owner::SillyTavern && path[0] != SECTION {
             ui::warning(&format!(
-                "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} '{text}'{flag}`",
-                key.path
+                "SillyTavern reads this line too; for Innkeeper alone: `innkeeper config set innkeeper.{} {}{flag}`",
+                key.path,
+                quoted(text)
             ));
         }
     }
     Ok(Exit::Yes)
+}
+
+/// Says why nothing is changed.
+fn refuse(errors: &[&Error], key: &Key, before: &State, flag: &str) {
+    for error in errors {
+        ui::error(error);
+    }
+    let nothing = Error::new("nothing was changed: `serve` would not start with it");
+    // One of these two has to go before the other can come.
+    let other = match key.path {
+        "root" => Key::find("upstream"),
+        "upstream" => Key::find("root"),
+        _ => None,
+    };
+    let stands = other.zip(before.alone.as_ref()).filter(|(other, alone)| !alone.is_default(other));
+    ui::error(&match stands {
+        Some((other, _)) => {
+            nothing.hint(format!("first: `innkeeper config set {} ''{flag}`", other.full_path()))
+        }
+        None => nothing,
+    });
 }
 
 /// What is not set here.
@@ -101,6 +124,8 @@ struct State {
     effective: Option<Effective>,
     /// Why `serve` would not start.
     refused: Vec<Error>,
+    /// What it would warn of when it starts.
+    warnings: Vec<String>,
 }
 
 impl State {
@@ -111,9 +136,12 @@ impl State {
             Ok(effective) => {
                 let trial = opening::trial(&effective.settings, Names::Leave);
                 let refused = trial.refused.into_iter().map(|finding| finding.error).collect();
-                Self { alone, effective: Some(effective), refused }
+                let warnings = trial.warnings.iter().map(ToString::to_string).collect();
+                Self { alone, effective: Some(effective), refused, warnings }
             }
-            Err(problems) => Self { alone, effective: None, refused: problems.errors() },
+            Err(problems) => {
+                Self { alone, effective: None, refused: problems.errors(), warnings: Vec::new() }
+            }
         }
     }
 
@@ -136,33 +164,33 @@ fn reason(error: &Error) -> String {
 }
 
 /// Says what is set now, and what may keep it from counting.
-fn tell(key: &Key, path: &[&str], number: usize, sources: &Sources<'_>, [before, after]: [&State; 2]) {
-    let now = match &after.alone {
-        Some(now) => line(now, key),
-        None => format!("set ({}:{number})", sources.file.display()),
-    };
+fn tell(key: &Key, now: &str, [before, after]: [&State; 2]) {
     let was = before.alone.as_ref().map(|was| format!(", was {}", line(was, key))).unwrap_or_default();
-    ui::notice(&format!("{} = {now}{was}", path.join(".")));
-    overridden(after, key);
+    ui::notice(&format!("{now}{was}"));
     let full = key.full_path();
-    if let Some(why) = without_effect(key.path) {
-        ui::warning(&format!("`{full}` changes nothing: {why}"));
+    if overridden(after, key) {
+        // What counts is another value.
+    } else if let Some(told) = opening::without_effect(key) {
+        ui::warning(&told);
     } else if reload::counts_from_next_start(&full) {
         ui::warning(&format!(
             "a server that runs goes on without it: `{full}` counts from the next start on"
         ));
+    }
+    for warning in after.warnings.iter().filter(|warning| !before.warnings.contains(warning)) {
+        ui::warning(warning);
     }
     for error in &after.refused {
         ui::warning(&format!("`serve` still refuses these settings: {}", reason(error)));
     }
 }
 
-/// Says when a variable wins over the file.
-fn overridden(state: &State, key: &Key) {
-    let Some(effective) = &state.effective else { return };
-    if let ListOrigin::Setting(Origin::Variable(name)) = effective.origin(key) {
-        ui::warning(&format!("this has no effect as long as `{name}` is set, which wins"));
-    }
+/// Says when a variable wins over the file, and whether it does.
+fn overridden(state: &State, key: &Key) -> bool {
+    let origin = state.effective.as_ref().map(|effective| effective.origin(key));
+    let Some(ListOrigin::Setting(Origin::Variable(name))) = origin else { return false };
+    ui::warning(&format!("this has no effect as long as `{name}` is set, which wins"));
+    true
 }
 
 /// `8000 (config.yaml:12)`.

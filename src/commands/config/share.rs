@@ -4,7 +4,7 @@ use std::path::Path;
 
 use super::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Names};
-use crate::commands::sources::Speech;
+use crate::commands::sources::{Speech, quoted};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{Key, SECTION};
 use crate::config::{Effective, Flags, Syntax, Typed, Variables};
@@ -30,7 +30,8 @@ pub fn share(folder: &Path, speech: Speech) -> Result<Exit, Vec<Error>> {
                 .hint("write the port of SillyTavern there, for example `port: 8000`"),
         ]);
     }
-    let sharing = Sharing { path: &path, flag: format!(" --config '{}'", shell(&path)), theirs };
+    let sharing =
+        Sharing { path: &path, flag: format!(" --config {}", quoted(&path.display().to_string())), theirs };
     if sharing.theirs.has_section() {
         return sharing.present(speech).map_err(|error| vec![error]);
     }
@@ -132,6 +133,35 @@ impl Sharing<'_> {
         let (name, flag) = (self.path.display(), &self.flag);
         ui::notice(&format!("{name} has a section for Innkeeper now; nothing else in it was changed:"));
         ui::notice(difference.trim_end());
+        self.obstacles();
+        for finding in &opening::trial(&after.settings, Names::Leave).refused {
+            ui::advice(&finding.error);
+        }
+        let scheme = if after.settings.ssl.enabled { "https" } else { "http" };
+        ui::notice(&format!(
+            "SillyTavern stays at {}, Innkeeper opens {scheme}://127.0.0.1:{}/. Next:",
+            self.upstream(),
+            after.settings.port
+        ));
+        let mut steps = vec![
+            format!("see what is in force: innkeeper config check{flag}"),
+            format!("open the door: innkeeper serve{flag}"),
+        ];
+        if !after.settings.listen {
+            steps.push(format!(
+                "let other devices connect (SillyTavern's own `listen` stays off): innkeeper config set innkeeper.listen \
+                 true{flag}"
+            ));
+            steps.push(format!("let in the devices of this network: innkeeper whitelist add lan{flag}"));
+        }
+        for step in steps {
+            ui::notice(&format!("- {step}"));
+        }
+    }
+
+    /// What in SillyTavern's own settings leads past Innkeeper, or keeps it out.
+    fn obstacles(&self) {
+        let flag = &self.flag;
         if let Some(origin) = self.theirs.is_on("listen") {
             ui::advice(
                 &Error::new(format!(
@@ -167,30 +197,5 @@ impl Sharing<'_> {
                 )),
             );
         }
-        let trial = opening::trial(&after.settings, Names::Leave);
-        for finding in &trial.refused {
-            ui::advice(&finding.error);
-        }
-        let scheme = if after.settings.ssl.enabled { "https" } else { "http" };
-        ui::notice(&format!(
-            "SillyTavern stays at {}, Innkeeper opens {scheme}://127.0.0.1:{}/. Next:",
-            self.upstream(),
-            after.settings.port
-        ));
-        let mut steps = vec![format!("innkeeper config check{flag}"), format!("innkeeper serve{flag}")];
-        if !after.settings.listen {
-            steps.push(format!(
-                "innkeeper config set innkeeper.listen true{flag}    (lets other devices connect; SillyTavern's own \
-                 `listen` stays off)"
-            ));
-            steps.push(format!("innkeeper whitelist add lan{flag}    (lets in the devices of this network)"));
-        }
-        for step in steps {
-            ui::notice(&format!("  {step}"));
-        }
     }
-}
-
-fn shell(path: &Path) -> String {
-    path.display().to_string().replace('\'', "'\\''")
 }

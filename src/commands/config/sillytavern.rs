@@ -14,6 +14,7 @@ pub struct SillyTavern {
     /// The same over the defaults, which are SillyTavern's too.
     values: Layer,
     names: Vec<String>,
+    syntax: Syntax,
     has_comments: bool,
     beside_program: bool,
 }
@@ -37,6 +38,7 @@ impl SillyTavern {
                 .filter(|item| item.value.content != Content::Null)
                 .map(|item| item.name)
                 .collect(),
+            syntax,
             has_comments: source.text.lines().any(|line| line.trim_start().starts_with('#')),
             beside_program: path.with_file_name("server.js").exists(),
         })
@@ -44,7 +46,8 @@ impl SillyTavern {
 
     /// Whether SillyTavern reads this file: it holds settings that only SillyTavern has, or lies beside its program.
     pub fn shares(&self) -> bool {
-        self.beside_program || self.names.iter().any(|name| FOREIGN_KEYS.contains(&name.as_str()))
+        self.syntax == Syntax::Yaml
+            && (self.beside_program || self.names.iter().any(|name| FOREIGN_KEYS.contains(&name.as_str())))
     }
 
     /// Whether there is a section for Innkeeper.
@@ -71,6 +74,11 @@ impl SillyTavern {
             return None;
         };
         (list.len() < 2).then_some((origin, list.len()))
+    }
+
+    /// Whether it is the value at `origin` that SillyTavern reads for `path`.
+    pub fn writes(&self, path: &str, origin: &Origin) -> bool {
+        self.written.setting(path).is_some_and(|setting| setting.origin == *origin)
     }
 
     /// Where a switch is on, if it is.

@@ -4,6 +4,7 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Findings;
+use crate::commands::sources::quoted;
 use crate::config::{ListEntry, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
 use crate::gateway::rules::Resolved;
@@ -44,6 +45,11 @@ impl List<'_> {
                 Ok(Entry::Pattern(pattern)) => {
                     for caution in pattern.cautions() {
                         let message = format!("{place}: {caution}");
+                        // Told of the list as a whole.
+                        if self.name == "whitelist" && matches!(caution, Caution::CoversEveryone(_)) {
+                            said.push(message);
+                            continue;
+                        }
                         let error = Error::new(&*message).hint(self.instead(entry, meant(&caution)));
                         findings.warn("coverage", error);
                         said.push(message);
@@ -117,7 +123,7 @@ impl List<'_> {
 
     /// How an entry is taken away, or another written in its place.
     fn instead(&self, entry: &ListEntry, meant: Option<String>) -> String {
-        let (text, flag) = (entry.text.replace('\'', "'\\''"), self.flag);
+        let (text, flag) = (quoted(&entry.text), self.flag);
         if let ListOrigin::Setting(Origin::Variable(name) | Origin::Flag(name)) = &self.source.origin {
             return format!("change it in `{name}`");
         }
@@ -125,8 +131,8 @@ impl List<'_> {
             return format!("change it in {}", self.place(entry));
         }
         let add =
-            meant.map(|meant| format!("innkeeper whitelist add '{meant}'{flag} && ")).unwrap_or_default();
-        format!("{add}innkeeper whitelist remove '{text}'{flag}")
+            meant.map(|meant| format!(" && innkeeper whitelist add '{meant}'{flag}")).unwrap_or_default();
+        format!("innkeeper whitelist remove {text}{flag}{add}")
     }
 
     /// `config.yaml:12`, as the server's own notes name it.

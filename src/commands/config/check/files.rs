@@ -3,6 +3,7 @@
 use std::path::Path;
 
 use super::Findings;
+use crate::commands::sources::quoted;
 use crate::config::{Origin, Settings};
 use crate::error::Error;
 
@@ -25,7 +26,7 @@ fn warn(path: &Path, why: &str, findings: &mut Findings) {
     findings.warn(
         "readable-by-all",
         Error::new(format!("every user of this computer can read {name}, and {why}"))
-            .hint(format!("chmod 600 '{}'", name.to_string().replace('\'', "'\\''"))),
+            .hint(format!("chmod 600 {}", quoted(&name.to_string()))),
     );
 }
 

@@ -2,16 +2,14 @@
 
 use super::Findings;
 use crate::commands::config::sillytavern::SillyTavern;
-use crate::config::{Settings, Upstream};
+use crate::config::{ListOrigin, Origin, Settings, Upstream};
 use crate::error::Error;
 
-/// Checks the settings file, if it is SillyTavern's as well.
-pub fn check(settings: &Settings, flag: &str, findings: &mut Findings) {
-    let Ok(theirs) = SillyTavern::read(&settings.file) else { return };
-    if !theirs.shares() {
-        return;
-    }
-    if let Some((origin, count)) = theirs.short_list("whitelist") {
+/// Checks the settings file, which is SillyTavern's as well.
+pub fn check(settings: &Settings, theirs: &SillyTavern, flag: &str, findings: &mut Findings) {
+    // The list that is in force.
+    let in_force = |origin: &Origin| settings.whitelist.origin == ListOrigin::Setting(origin.clone());
+    if let Some((origin, count)) = theirs.short_list("whitelist").filter(|(origin, _)| in_force(origin)) {
         let back = if count == 0 { "`::1` and `127.0.0.1`" } else { "`127.0.0.1`" };
         let message = format!(
             "{origin}: SillyTavern's next start may add {back} to `whitelist` again: it fills up a list of fewer than two \

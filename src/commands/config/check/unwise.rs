@@ -2,7 +2,10 @@
 
 use super::Findings;
 use super::shared::is_this_computer;
-use crate::config::schema::Key;
+use crate::commands::config::sillytavern::SillyTavern;
+use crate::commands::opening::{self, Finding};
+use crate::commands::sources::quoted;
+use crate::config::schema::KEYS;
 use crate::config::{Effective, ListOrigin, Origin, Satisfy, Settings, Upstream, Warning};
 use crate::error::Error;
 use crate::gateway::rules::Rules;
@@ -10,25 +13,16 @@ use crate::policy::Addresses;
 use crate::policy::account::PasswordHash;
 use crate::policy::address::{Entry, IpPattern};
 
-/// Settings that are read, and that nothing comes of.
-const WITHOUT_EFFECT: &[(&str, &str)] = &[
-    ("browserLaunch.hostname", "Innkeeper opens no browser"),
-    ("browserLaunch.port", "Innkeeper opens no browser"),
-    ("browserLaunch.avoidLocalhost", "Innkeeper opens no browser"),
-    (
-        "rateLimiting.preferRealIpHeader",
-        "whoever sends a header could choose what is counted; name your proxy in `innkeeper.trustedProxies`, and its \
-         clients are counted one by one",
-    ),
-    ("audit.path", "there is no audit log yet"),
-    ("audit.maxSize", "there is no audit log yet"),
-    ("audit.keep", "there is no audit log yet"),
-    ("language", "the pages are in English only"),
-];
-
-/// Why nothing comes of the setting `path`, if that is so.
-pub fn without_effect(path: &str) -> Option<&'static str> {
-    WITHOUT_EFFECT.iter().find(|(name, _)| *name == path).map(|(_, why)| *why)
+/// The same problem with what to change in the file, where the hints are about this run of `serve` only.
+pub fn lasting(finding: Finding, flag: &str) -> Finding {
+    if finding.kind != "open" {
+        return finding;
+    }
+    let error = finding
+        .error
+        .hint(format!("for good, with a password: `innkeeper auth set{flag}`"))
+        .hint(format!("for good, on this computer only: `innkeeper config set listen false{flag}`"));
+    Finding { error, ..finding }
 }
 
 /// What the start gate lets pass, each with a way out.
@@ -47,7 +41,7 @@ pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
             Warning::EverybodyListed(entry) => (
                 "everybody",
                 error
-                    .hint(format!("innkeeper whitelist remove '{entry}'{flag}"))
+                    .hint(format!("innkeeper whitelist remove {}{flag}", quoted(entry)))
                     .hint(format!("or ask for a password: `innkeeper auth set{flag}`")),
             ),
             Warning::PlainHttp => (
@@ -67,10 +61,16 @@ pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
 }
 
 /// The rest.
-pub fn settings(effective: &Effective, rules: &Rules, flag: &str, findings: &mut Findings) {
+pub fn settings(
+    effective: &Effective,
+    rules: &Rules,
+    theirs: Option<&SillyTavern>,
+    flag: &str,
+    findings: &mut Findings,
+) {
     let settings = &effective.settings;
     list(settings, rules, flag, findings);
-    password(settings, flag, findings);
+    password(settings, theirs, flag, findings);
     proxies(settings, flag, findings);
     if let Some(Upstream::Http { host, port } | Upstream::Https { host, port }) = &settings.upstream
         && *port == settings.port
@@ -87,18 +87,16 @@ pub fn settings(effective: &Effective, rules: &Rules, flag: &str, findings: &mut
             .hint(format!("innkeeper config set innkeeper.port {other}{flag}")),
         );
     }
-    for (path, why) in WITHOUT_EFFECT {
-        let Some(key) = Key::find(path) else { continue };
-        if !effective.is_default(key) {
-            let message = format!("`{}` ({}) changes nothing: {why}", key.full_path(), settings.origin(path));
-            findings.warn("no-effect", Error::new(message));
+    for key in KEYS.iter().filter(|key| !effective.is_default(key)) {
+        if let Some(why) = opening::without_effect(key) {
+            findings.warn("no-effect", Error::new(format!("{}: {why}", settings.origin(key.path))));
         }
     }
 }
 
 /// A list that keeps nobody out, and a list that is not the one in the settings.
 fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings) {
-    let told = |finding: &crate::commands::opening::Finding| finding.kind == "everybody";
+    let told = |finding: &Finding| finding.kind == "everybody";
     if let Addresses::Listed(list) = &rules.policy.addresses
         && let Some(rule) = list.covers_everyone()
         && !findings.warnings.iter().any(told)
@@ -106,7 +104,7 @@ fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings)
         findings.warn(
             "everybody",
             Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
-                .hint(format!("innkeeper whitelist remove '{}'{flag}", rule.text())),
+                .hint(format!("innkeeper whitelist remove {}{flag}", quoted(rule.text()))),
         );
     }
     if let ListOrigin::Text { path, replaces } = &settings.whitelist.origin
@@ -123,7 +121,7 @@ fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings)
 }
 
 /// A password that others know, or can read in the file.
-fn password(settings: &Settings, flag: &str, findings: &mut Findings) {
+fn password(settings: &Settings, theirs: Option<&SillyTavern>, flag: &str, findings: &mut Findings) {
     if !settings.basic_auth_mode || settings.per_user_basic_auth {
         return;
     }
@@ -138,6 +136,8 @@ fn password(settings: &Settings, flag: &str, findings: &mut Findings) {
         }
     } else if matches!((origin, password.parse()), (Origin::File { .. }, Ok(PasswordHash::Plain(_))))
         && !password.is_empty()
+        // SillyTavern understands no other.
+        && !theirs.is_some_and(|theirs| theirs.writes("basicAuthUser.password", origin))
     {
         let error =
             Error::new(format!("{origin}: whoever reads this file knows the password, which is not hashed"));
