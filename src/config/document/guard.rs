@@ -79,8 +79,10 @@ pub fn check_lines(
         }
         from + 1 >= *within.start() && from + old.len() <= *within.end()
     });
-    // New lines alone bring nothing but the change, or the values would differ.
-    let fits = old.is_empty() || fits;
+    // New lines alone take no comment away, and bring nothing but the change, or the values would differ.
+    if old.is_empty() {
+        return Ok(());
+    }
     if !fits {
         return Err("the change would touch more than the lines of the setting".into());
     }
@@ -145,30 +147,44 @@ pub fn difference(before: &str, after: &str, hidden: [&[Range<usize>]; 2]) -> St
     for ((sign, text, lines), hidden) in [('-', before, old), ('+', after, new)].into_iter().zip(hidden) {
         for (number, line) in lines.iter().enumerate() {
             let start = line.as_ptr() as usize - text.as_ptr() as usize;
-            let _ = writeln!(out, "{sign}{}: {}", from + number + 1, shown(line, start, hidden));
+            let _ = write!(out, "{sign}{}: ", from + number + 1);
+            show(line, start, hidden, &mut out);
+            out.push('\n');
         }
     }
     out
 }
 
-/// A line that begins at the byte `start`, without what must not be seen.
-fn shown(line: &str, start: usize, hidden: &[Range<usize>]) -> String {
-    let (mut out, mut at) = (String::new(), 0);
+/// Adds a line that begins at the byte `start`, without what must not be seen.
+fn show(line: &str, start: usize, hidden: &[Range<usize>], out: &mut String) {
+    let mut at = 0;
     for range in hidden {
         let from = range.start.saturating_sub(start).clamp(at, line.len());
         let to = range.end.saturating_sub(start).clamp(at, line.len());
         if from < to {
-            out = out + &line[at..from] + "…";
+            *out += &line[at..from];
+            out.push('…');
             at = to;
         }
     }
-    out + &line[at..]
+    *out += &line[at..];
 }
 
 /// How many lines are the same at the beginning, and what stands between those and the same ones at the end.
 fn changed<'a>(before: &'a str, after: &'a str) -> (usize, Vec<&'a str>, Vec<&'a str>) {
-    let mut old: Vec<&str> = lines(before).collect();
-    let mut new: Vec<&str> = lines(after).collect();
+    // Bytes first: of a long file nearly all is the same.
+    let head = before.bytes().zip(after.bytes()).take_while(|(old, new)| old == new).count();
+    let head =
+        before.as_bytes()[..head].iter().rposition(|byte| *byte == b'\n').map_or(0, |newline| newline + 1);
+    let (old, new) = (&before.as_bytes()[head..], &after.as_bytes()[head..]);
+    let tail = old.iter().rev().zip(new.iter().rev()).take_while(|(old, new)| old == new).count();
+    let tail = old[old.len() - tail..]
+        .iter()
+        .position(|byte| *byte == b'\n')
+        .map_or(0, |newline| tail - newline - 1);
+    let mut old: Vec<&str> = lines(&before[head..before.len() - tail]).collect();
+    let mut new: Vec<&str> = lines(&after[head..after.len() - tail]).collect();
+    // Then lines, whose endings are judged apart.
     let same = old.iter().zip(&new).take_while(|(old, new)| old == new).count();
     old.drain(..same);
     new.drain(..same);
@@ -176,7 +192,7 @@ fn changed<'a>(before: &'a str, after: &'a str) -> (usize, Vec<&'a str>, Vec<&'a
         old.pop();
         new.pop();
     }
-    (same, old, new)
+    (before[..head].matches('\n').count() + same, old, new)
 }
 
 fn lines(text: &str) -> impl Iterator<Item = &str> {

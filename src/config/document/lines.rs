@@ -3,17 +3,18 @@
 use super::change::{self, Change};
 use super::{Content, Item, Node, Obstacle, Span, text};
 use crate::config::list;
-use crate::config::tree::Lines;
 
 /// Reads the entries as one list named `whitelist`.
 pub fn read(text: &str) -> Vec<Item> {
-    let lines = Lines::of(text);
     let starts: Vec<usize> =
         std::iter::once(0).chain(text.match_indices('\n').map(|(at, _)| at + 1)).collect();
     let node = |entry: list::ListEntry| {
-        let start = starts[entry.line as usize - 1];
-        let at = start + text[start..].find(&*entry.text).unwrap_or_default();
-        Node { content: Content::Text(entry.text.to_string()), span: lines.span(at, at + entry.text.len()) }
+        let line = entry.line as usize;
+        let from = starts[line - 1];
+        let start = from + text[from..].find(&*entry.text).unwrap_or_default();
+        let column = text[from..start].chars().count() + 1;
+        let span = Span { line, column, start, end: start + entry.text.len() };
+        Node { content: Content::Text(entry.text.into()), span }
     };
     let nodes = list::lines(text).into_iter().map(node).collect();
     let value = Node { content: Content::List(nodes), span: Span::default() };

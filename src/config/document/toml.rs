@@ -151,7 +151,7 @@ fn remove(text: &str, items: &[Item], path: &[&str], number: usize) -> Result<St
 fn set(text: &str, items: &[Item], path: &[&str], value: &Content) -> Result<String, Obstacle> {
     match change::place(items, path).ok_or("something else stands in its place")? {
         Place::There(item) => match (&item.value.content, value) {
-            (Content::List(old), Content::List(new)) => become_(text, items, path, old, new),
+            (Content::List(old), Content::List(new)) => rewritten(text, items, path, old, new),
             (Content::Section(_), _) => Err("it is a section".into()),
             (Content::List(_), _) => Err("it is a list".into()),
             _ => {
@@ -167,7 +167,7 @@ fn set(text: &str, items: &[Item], path: &[&str], value: &Content) -> Result<Str
 }
 
 /// The text with the list `new` in place of the list `old`: entries that stay keep their lines.
-fn become_(
+fn rewritten(
     text: &str,
     items: &[Item],
     path: &[&str],
@@ -198,15 +198,14 @@ fn add(
 ) -> Result<String, Obstacle> {
     let rest = &path[depth..];
     let line = format!("{} = {}", scalar::names(rest), scalar::value(value, "")?);
-    let under_header = |depth: usize| {
+    let under_header = || {
         let (sections, leaf) = path.split_at(path.len() - 1);
-        debug_assert!(depth < path.len());
         let leaf = format!("{} = {}", scalar::names(leaf), scalar::value(value, "")?);
         Ok(at_end(text, vec![String::new(), format!("[{}]", scalar::names(sections)), leaf]))
     };
     let Some(section) = section else {
         return if rest.len() > 1 && has_headers(text, items) {
-            under_header(depth)
+            under_header()
         } else {
             Ok(at_top(text, items, line))
         };
@@ -219,8 +218,8 @@ fn add(
             };
             Ok(Pieces::one(at..at, new).applied(text))
         }
-        Form::Implied => under_header(depth),
-        Form::Header if rest.len() > 1 => under_header(depth),
+        Form::Implied => under_header(),
+        Form::Header if rest.len() > 1 => under_header(),
         Form::Header => {
             let own = siblings.iter().filter(|item| !is_apart(text, &item.value));
             let at = own.map(|item| end(text, &item.value)).max().unwrap_or(section.value.span.end);

@@ -87,7 +87,7 @@ fn leads(text: &str, item: &Item) -> bool {
 fn set(text: &str, items: &[Item], path: &[&str], value: &Content) -> Result<String, Obstacle> {
     match change::place(items, path).ok_or("something else stands in its place")? {
         Place::There(item) => match (&item.value.content, value) {
-            (Content::List(old), Content::List(new)) => list::become_(text, items, path, old, new),
+            (Content::List(old), Content::List(new)) => list::rewritten(text, items, path, old, new),
             (Content::Section(_), _) => Err("it is a section".into()),
             (Content::List(_), _) => Err("it is a list".into()),
             _ => replace(text, item, value),

@@ -30,51 +30,58 @@ const SIDE_BY_SIDE: usize = 8;
 /// The text with `new` at the end of the list.
 pub fn append(text: &str, items: &[Item], path: &[&str], new: &[New<'_>]) -> Result<String, Obstacle> {
     let item = unshared(text, items, path)?;
-    let entries = || new.iter().map(|new| (&new.content, new.note));
-    let mut added = Vec::new();
     let nodes = change::list(items, path).ok_or("it is not a list")?;
-    if let (Content::List(_), Some(b'[')) = (&item.value.content, text.as_bytes().get(item.value.span.start))
-    {
-        let wide = new.len() > SIDE_BY_SIDE
-            || new.iter().any(|new| new.note.is_some() || matches!(new.content, Content::Section(_)));
-        let array = array(text, item, nodes)?;
-        let inside = &text[array.start + 1..array.end - 1];
-        let behind = text[array.end..line_end(text, array.end)].trim_start();
-        if nodes.is_empty()
-            && wide
-            && inside.trim().is_empty()
-            && (behind.is_empty() || behind.starts_with('#'))
-            && super::leads(text, item)
-        {
-            lines(entries(), item.span.column + 1, &mut added)?;
-            let mut pieces = Pieces::default();
-            pieces.put(super::colon(text, item)?..array.end, "");
-            let (at, block) = below(text, array.end, &added);
-            pieces.put(at..at, block);
-            return Ok(pieces.applied(text));
-        }
-        let written: Result<Vec<_>, Obstacle> =
-            entries().map(|(content, note)| Ok((scalar::flow(content, Quotes::None)?, note))).collect();
-        return array.append(&written?).ok_or_else(Obstacle::no_lines);
+    let span = item.value.span;
+    if text.as_bytes().get(span.start) == Some(&b'[') {
+        return append_in_brackets(text, item, nodes, new);
     }
     let (indent, behind) = match nodes.len().checked_sub(1) {
         Some(last) => {
-            let place = place(text, item, nodes, last)?;
-            let first = &text[place.start..];
+            let first = &text[place(text, item, nodes, last)?.start..];
             (first.len() - first.trim_start_matches(' ').len(), super::end(text, &nodes[last]))
         }
         // Nothing behind the colon, or a null that is written out.
         None => (item.span.column + 1, super::colon(text, item)?),
     };
-    lines(entries(), indent, &mut added)?;
-    let span = item.value.span;
     let mut pieces = Pieces::default();
     if nodes.is_empty() && span.end > span.start {
         pieces.put(behind..span.end, "");
     }
-    let (at, block) = below(text, behind, &added);
-    pieces.put(at..at, block);
+    put_below(text, behind, new, indent, &mut pieces)?;
     Ok(pieces.applied(text))
+}
+
+/// Beside the others; an empty list is written with a line for each when that is more than fits in one.
+fn append_in_brackets(text: &str, item: &Item, nodes: &[Node], new: &[New<'_>]) -> Result<String, Obstacle> {
+    let array = array(text, item, nodes)?;
+    let is_section = |new: &New<'_>| matches!(new.content, Content::Section(_));
+    let wide = new.len() > SIDE_BY_SIDE || new.iter().any(|new| new.note.is_some() || is_section(new));
+    let behind = text[array.end..line_end(text, array.end)].trim_start();
+    let alone = super::leads(text, item) && (behind.is_empty() || behind.starts_with('#'));
+    if nodes.is_empty() && wide && alone && text[array.start + 1..array.end - 1].trim().is_empty() {
+        let mut pieces = Pieces::default();
+        pieces.put(super::colon(text, item)?..array.end, "");
+        put_below(text, array.end, new, item.span.column + 1, &mut pieces)?;
+        return Ok(pieces.applied(text));
+    }
+    let written: Result<Vec<_>, Obstacle> =
+        new.iter().map(|new| Ok((scalar::flow(&new.content, Quotes::None)?, new.note))).collect();
+    array.append(&written?).ok_or_else(Obstacle::no_lines)
+}
+
+/// Puts a line for each of `new` below that of the byte `at`.
+fn put_below(
+    text: &str,
+    at: usize,
+    new: &[New<'_>],
+    indent: usize,
+    pieces: &mut Pieces,
+) -> Result<(), Obstacle> {
+    let mut added = Vec::new();
+    lines(new.iter().map(|new| (&new.content, new.note)), indent, &mut added)?;
+    let (at, block) = below(text, at, &added);
+    pieces.put(at..at, block);
+    Ok(())
 }
 
 /// The text without the entry of that number.
@@ -96,7 +103,7 @@ pub fn remove(text: &str, items: &[Item], path: &[&str], number: usize) -> Resul
 }
 
 /// The text with the list `new` in place of the list `old`: entries that stay keep their lines.
-pub fn become_(
+pub fn rewritten(
     text: &str,
     items: &[Item],
     path: &[&str],

@@ -110,6 +110,10 @@ fn reads_as_other(text: &str) -> bool {
         "", "~", "null", "true", "false", "yes", "no", "on", "off", "y", "n", ".inf", ".nan", "inf", "nan",
         "infinity",
     ];
+    // Most addresses, and there may be a million.
+    if text.contains('/') || text.bytes().filter(|byte| *byte == b'.').count() > 1 {
+        return false;
+    }
     let lower = text.to_ascii_lowercase().replace('_', "");
     if WORDS.contains(&lower.as_str()) || lower.parse::<f64>().is_ok() {
         return true;
@@ -120,7 +124,6 @@ fn reads_as_other(text: &str) -> bool {
     // `1:30:00`, `2001-12-14t21:59:43.10-05:00`. An address has more points, or two colons in a row.
     let timely = lower.starts_with(|c: char| c.is_ascii_digit())
         && lower.bytes().all(|b| b.is_ascii_digit() || b"+-.:tz ".contains(&b))
-        && lower.matches('.').count() < 2
         && !lower.contains("::");
     ["0x", "0o", "0b"].iter().any(|prefix| number(prefix)) || timely
 }
