@@ -78,7 +78,6 @@ const DOORS: &[(&str, &[&str])] = &[
     ),
     ("serde_yaml", &["src/config/"]),
     ("toml_edit", &["src/config/"]),
-    ("yaml_edit", &["src/config/"]),
     // The terminal
     ("indicatif", &["src/ui.rs", "src/ui/"]),
     ("rpassword", &["src/ui.rs", "src/ui/"]),
