@@ -38,8 +38,12 @@ pub mod reload;
 pub mod reply;
 /// From settings to rules.
 pub mod rules;
+/// The key that sessions are signed with.
+pub mod session_key;
 /// The signals that end a server.
 pub mod signals;
+/// Signing in and out.
+pub mod signin;
 /// Where a request is addressed to.
 pub mod target;
 /// The application behind the gate.

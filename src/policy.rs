@@ -7,6 +7,8 @@ pub mod account;
 pub mod address;
 pub mod client;
 pub mod host;
+pub mod origin;
+pub mod session;
 pub mod throttle;
 pub mod whitelist;
 
@@ -14,9 +16,11 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use account::{Authorization, Claim, Login, Proof, Proofs, Recollection};
+use account::{Authorization, Claim, Credentials, Login, Proof, Proofs, Recollection};
 use client::{Client, Condition, ForwardedHeaders, Trust};
 use host::{Host, HostVerdict, Hosts};
+use origin::Provenance;
+use session::{Session, Sessions};
 use throttle::{Admission, Throttle};
 use whitelist::{Rule, Whitelist};
 
@@ -37,6 +41,38 @@ pub struct Visit<'a> {
     pub authorization: Option<&'a [u8]>,
     /// The fields by which a proxy says whom it speaks for.
     pub forwarded: ForwardedHeaders<'a>,
+    /// What a browser adds by itself.
+    pub ambient: Ambient<'a>,
+}
+
+/// What a browser adds to a request by itself, whoever made it ask.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Ambient<'a> {
+    /// The value of the session's cookie, if there is one and not two.
+    pub session: Option<&'a [u8]>,
+    /// The wall clock, in seconds since 1970, by which sessions end. Looked at only where there is a cookie.
+    pub unix_time: u64,
+    /// The `Sec-Fetch-Site` field; empty where there are two.
+    pub fetch_site: Option<&'a [u8]>,
+    /// The `Origin` field; empty where there are two.
+    pub origin: Option<&'a [u8]>,
+    /// It asks for a WebSocket.
+    pub websocket: bool,
+}
+
+impl Visit<'_> {
+    /// Where the page lies that made it.
+    #[must_use]
+    pub fn provenance(&self) -> Provenance {
+        Provenance::of(self.ambient.fetch_site, self.ambient.origin, self.host, self.secure)
+    }
+
+    /// Whether another website may have made a browser send this, which would do something: a WebSocket, or a method
+    /// that is not safe (RFC 9110, section 9.2.1). What a safe method answers, no other website gets to read.
+    fn is_foreign_deed(&self) -> bool {
+        let is_safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") && !self.ambient.websocket;
+        !is_safe && self.provenance() == Provenance::Foreign
+    }
 }
 
 /// The rules in force. A change makes a new one; a request is judged by one of them from start to end.
@@ -99,6 +135,8 @@ pub struct SignIn {
     pub proofs: RwLock<Proofs>,
     /// Failures by address. Outlives the snapshot, so that a change of settings forgives nobody.
     pub throttle: Arc<Mutex<Throttle>>,
+    /// The cookie after a sign-in; `None`: the password is wanted with every request.
+    pub sessions: Option<Sessions>,
 }
 
 /// The verdict on one request.
@@ -121,6 +159,30 @@ pub struct Permit<'p> {
     pub standing: Standing<'p>,
     /// Who signed in.
     pub user: Option<Arc<str>>,
+    /// By what.
+    pub entrance: Entrance,
+    /// The host asked for is one of ours.
+    pub host: HostVerdict,
+}
+
+/// By what somebody came in.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Entrance {
+    /// Nobody asked who they are.
+    Unasked,
+    /// Their name and password came with the request.
+    Password,
+    /// They signed in before.
+    Session(Session),
+}
+
+/// What is known of a visitor before anybody asks who they are.
+#[derive(Debug)]
+pub struct Approach<'p> {
+    /// Who asks.
+    pub client: Client,
+    /// What the address counts for.
+    pub standing: Standing<'p>,
     /// The host asked for is one of ours.
     pub host: HostVerdict,
 }
@@ -156,6 +218,8 @@ pub enum Denial {
     Host(Client),
     /// Plain http where https is required: 403.
     Insecure(Client),
+    /// Another website made a browser send it, with a session or password that the browser adds by itself: 403.
+    CrossSite(Client),
     /// Too many wrong passwords: 429.
     Throttled {
         /// Who asks.
@@ -197,37 +261,64 @@ impl Policy {
     /// that never goes back.
     ///
     /// The order is fixed, cheap and silent first. A refused address never learns whether a host name is known or a
-    /// password right (SillyTavern asks for the password first and so tells strangers that they guessed it).
+    /// password right (SillyTavern asks for the password first and so tells strangers that they guessed it). A session
+    /// comes before the throttle, so that nobody's guessing locks out whoever is signed in.
     pub fn decide(&self, visit: &Visit<'_>, settled: Option<Settled>, now: Duration) -> Decision<'_> {
-        let host = match visit.host.map(Host::parse).transpose() {
-            Ok(host) => host,
-            Err(malformed) => return Decision::Deny(Denial::Malformed(malformed)),
+        let approach = match self.approach(visit) {
+            Ok(approach) => approach,
+            Err(denial) => return Decision::Deny(denial),
         };
+        let Some(sign_in) = &self.sign_in else {
+            return Decision::Permit(approach.permit(None, Entrance::Unasked));
+        };
+        if !self.needs_password(&approach.standing, visit) {
+            // Whoever is signed in is somebody here too, unless another website is using their cookie.
+            return Decision::Permit(match sign_in.session(visit).filter(|_| !visit.is_foreign_deed()) {
+                Some(session) => approach.signed_in(session),
+                None => approach.permit(None, Entrance::Unasked),
+            });
+        }
+        // Before anything is held against them, so that no website learns whether they are right.
+        if (visit.ambient.session.is_some() || visit.authorization.is_some()) && visit.is_foreign_deed() {
+            return Decision::Deny(Denial::CrossSite(approach.client));
+        }
+        if let Some(session) = sign_in.session(visit) {
+            return Decision::Permit(approach.signed_in(session));
+        }
+        let client = approach.client.address();
+        match sign_in.judge(visit.authorization, client, settled, now) {
+            Judgement::Right(user) => Decision::Permit(approach.permit(Some(user), Entrance::Password)),
+            Judgement::Unproven(claim) => Decision::Prove(claim),
+            Judgement::Lacking(lack) => Decision::Deny(Denial::SignIn { client: approach.client, lack }),
+            Judgement::Wait(retry_after) => {
+                Decision::Deny(Denial::Throttled { client: approach.client, retry_after })
+            }
+        }
+    }
+
+    /// The part of the decision that comes before any password: what a visitor of the sign-in form has to pass too.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn approach(&self, visit: &Visit<'_>) -> Result<Approach<'_>, Denial> {
+        let host = visit.host.map(Host::parse).transpose().map_err(Denial::Malformed)?;
         let client = self.trust.identify(visit.peer, &visit.forwarded);
         let standing = self.standing(&client);
         match standing {
             Standing::Open | Standing::Listed(_) => {}
             Standing::Unlisted(_) | Standing::Unmeetable if self.password_replaces_address() => {}
-            Standing::Unlisted(unlisted) => return Decision::Deny(Denial::Address { client, unlisted }),
-            Standing::Unmeetable => return Decision::Deny(Denial::Garbled(client)),
+            Standing::Unlisted(unlisted) => return Err(Denial::Address { client, unlisted }),
+            Standing::Unmeetable => return Err(Denial::Garbled(client)),
         }
         // A request without Host can only come from HTTP/1.0, which no browser that could be misled speaks.
         let host = host.map_or(HostVerdict::Known(host::Known::Address), |host| self.hosts.judge(&host));
         if host == HostVerdict::Unknown && self.host_check == HostCheck::Enforce {
-            return Decision::Deny(Denial::Host(client));
+            return Err(Denial::Host(client));
         }
         if self.require_https && !visit.secure {
-            return Decision::Deny(Denial::Insecure(client));
+            return Err(Denial::Insecure(client));
         }
-        let Some(sign_in) = self.sign_in.as_ref().filter(|_| self.needs_password(&standing, visit)) else {
-            return Decision::Permit(Permit { client, standing, user: None, host });
-        };
-        match sign_in.judge(visit.authorization, client.address(), settled, now) {
-            Judgement::Right(user) => Decision::Permit(Permit { client, standing, user: Some(user), host }),
-            Judgement::Unproven(claim) => Decision::Prove(claim),
-            Judgement::Lacking(lack) => Decision::Deny(Denial::SignIn { client, lack }),
-            Judgement::Wait(retry_after) => Decision::Deny(Denial::Throttled { client, retry_after }),
-        }
+        Ok(Approach { client, standing, host })
     }
 
     /// What the address of `client` counts for.
@@ -253,21 +344,43 @@ impl Policy {
     fn needs_password(&self, standing: &Standing<'_>, visit: &Visit<'_>) -> bool {
         let excused = self.satisfy == Satisfy::Any && matches!(standing, Standing::Listed(_));
         // Compared as it was written: an encoded or dotted spelling is another path, and needs a password.
-        let public =
-            matches!(visit.method, "GET" | "HEAD") && self.public_paths.iter().any(|path| path == visit.path);
+        let reads = matches!(visit.method, "GET" | "HEAD") && !visit.ambient.websocket;
+        let public = reads && self.public_paths.iter().any(|path| path == visit.path);
         !excused && !public
     }
 }
 
-/// What the credentials of a request are worth.
-enum Judgement {
+impl<'p> Approach<'p> {
+    fn permit(self, user: Option<Arc<str>>, entrance: Entrance) -> Permit<'p> {
+        let Self { client, standing, host } = self;
+        Permit { client, standing, user, entrance, host }
+    }
+
+    fn signed_in(self, session: Session) -> Permit<'p> {
+        self.permit(Some(Arc::clone(&session.user)), Entrance::Session(session))
+    }
+}
+
+/// What a name and a password are worth.
+#[derive(Debug)]
+pub enum Judgement {
+    /// They are right; the name of the login.
     Right(Arc<str>),
+    /// It takes a proof that costs time.
     Unproven(Claim),
+    /// They do not do.
     Lacking(Lack),
+    /// They are not looked at for so long.
     Wait(Duration),
 }
 
 impl SignIn {
+    /// The session that the visit belongs to, if it is good.
+    #[must_use]
+    pub fn session(&self, visit: &Visit<'_>) -> Option<Session> {
+        self.sessions.as_ref()?.read(visit.ambient.session?, &self.login, visit.ambient.unix_time)
+    }
+
     /// Judges an `Authorization` field. The throttle comes before anything that depends on the password.
     fn judge(
         &self,
@@ -295,10 +408,23 @@ impl SignIn {
             Authorization::Malformed(_) => return Judgement::Lacking(Lack::Unreadable),
             Authorization::Basic(credentials) => credentials,
         };
-        if let Admission::Wait { retry_after } = admission {
-            return Judgement::Wait(retry_after);
+        match admission {
+            Admission::Free => self.try_now(&credentials, address, now),
+            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
         }
-        let claim = self.login.claim(&credentials);
+    }
+
+    /// Judges what somebody at `address` has typed.
+    pub fn try_password(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
+        match self.admission(address, now) {
+            Admission::Free if !credentials.are_readable() => Judgement::Lacking(Lack::Unreadable),
+            Admission::Free => self.try_now(credentials, address, now),
+            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
+        }
+    }
+
+    fn try_now(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
+        let claim = self.login.claim(credentials);
         if claim.is_costly() {
             return Judgement::Unproven(claim);
         }
@@ -314,16 +440,22 @@ impl SignIn {
         }
     }
 
-    /// Takes note of what came of a costly proof for the `authorization` field sent by `address`.
-    pub fn settle(&self, authorization: &[u8], address: IpAddr, proof: &Proof, now: Duration) -> Settled {
+    /// Takes note of what came of a costly proof for what `address` sent: in an `authorization` field, which is
+    /// remembered, or in the form, which nobody sends twice.
+    pub fn settle(
+        &self,
+        authorization: Option<&[u8]>,
+        address: IpAddr,
+        proof: &Proof,
+        now: Duration,
+    ) -> Settled {
         match proof {
             Proof::Accepted { user } => {
                 self.throttle().success(address, now);
-                self.proofs.write().unwrap_or_else(PoisonError::into_inner).remember(
-                    authorization,
-                    user,
-                    now,
-                );
+                if let Some(value) = authorization {
+                    let mut proofs = self.proofs.write().unwrap_or_else(PoisonError::into_inner);
+                    proofs.remember(value, user, now);
+                }
                 Settled::Right
             }
             Proof::Rejected => Settled::Wrong(self.throttle().failure(address, now)),

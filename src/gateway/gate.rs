@@ -22,12 +22,14 @@ use super::page::{self, Page};
 use super::proving::{Proving, Unproven};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::{Behind, Rules};
+use super::signin::{self, Form, OwnPath};
 use super::target::Target;
 use super::upstream::{Failure, Upstream};
 use crate::config;
 use crate::policy::client::{Client, ForwardedHeaders};
 use crate::policy::host::HostVerdict;
-use crate::policy::{Decision, Denial, HostCheck, Permit, Settled, Visit};
+use crate::policy::session;
+use crate::policy::{Ambient, Decision, HostCheck, Permit, Settled, Visit};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +96,13 @@ pub enum Plan {
         /// How the answer is sent.
         sending: Sending,
     },
+    /// A form was sent to us; its body has to be read first.
+    Form {
+        /// The form.
+        form: Form,
+        /// How the answer is sent.
+        sending: Sending,
+    },
     /// A password has to be proven first; then the gate is asked again.
     Prove(Unproven),
 }
@@ -133,6 +142,8 @@ pub struct Order {
     pub sending: Sending,
     /// The client's `Accept`, for a page of ours.
     pub accept: Option<Vec<u8>>,
+    /// A `Set-Cookie` field of ours that goes with the answer.
+    pub cookie: Option<String>,
 }
 
 /// What came of a proof that a plan asked for.
@@ -151,6 +162,7 @@ pub struct Wanted {
     path: String,
     headers: HeaderMap,
     accept: Option<Vec<u8>>,
+    cookie: Option<String>,
 }
 
 impl Gate {
@@ -165,6 +177,18 @@ impl Gate {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    /// Where visits are told.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// The time by the clock that the policy knows.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
     }
 
     /// Reads one HTTP/1 request head at the start of `bytes` and judges it. `None`: it is not whole yet.
@@ -205,6 +229,7 @@ impl Gate {
             host,
             authorization: head.first(Field::Authorization),
             forwarded: forwarded_headers(head),
+            ambient: ambient(head, peer.tls.is_some()),
         };
         let settled = match proof {
             Some(Proof::Busy) => {
@@ -215,18 +240,18 @@ impl Gate {
         };
         let this = &*self;
         let rules = &this.rules;
-        match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
+        let refused = Refused { rules, head, visit: &visit, target, journal: &this.shared.journal };
+        if let Some(at @ (OwnPath::SignIn | OwnPath::SignOut)) = OwnPath::of(visit.path)
+            && rules.policy.sign_in.as_ref().is_some_and(|sign_in| sign_in.sessions.is_some())
+        {
+            return signin::plan(at, &refused, rules, sending);
+        }
+        match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => {
-                // Whoever cannot say where it is going may be read otherwise by somebody else.
-                let sending =
-                    if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
-                let refused = Refused { rules, head, visit: &visit, target, journal: &this.shared.journal };
-                answer(refused.answer(denial), sending)
-            }
+            Decision::Deny(denial) => refused.refuse(denial, sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
-                authorization: visit.authorization.unwrap_or_default().to_vec(),
+                authorization: visit.authorization.map(<[u8]>::to_vec),
                 address: rules.policy.trust.identify(visit.peer, &visit.forwarded).address(),
                 rules: Arc::clone(rules),
             }),
@@ -260,9 +285,14 @@ impl Gate {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return answer(reply::page(&Page::MethodNotAllowed { allow }, head), sending);
         }
+        let cookie = signin::cookie(rules, head, visit, permit);
+        if OwnPath::of(visit.path).is_some() {
+            return answer(reply::page(&Page::NotFound, head), sending);
+        }
         match &rules.behind {
             Behind::Upstream(upstream) => {
-                Plan::Forward(order(rules, upstream, head, visit, target, permit, sending))
+                let order = order(rules, upstream, head, visit, target, permit, sending);
+                Plan::Forward(Order { cookie, ..order })
             }
             Behind::Folder(folder) => Plan::Folder {
                 wanted: Wanted {
@@ -271,11 +301,14 @@ impl Gate {
                     path: visit.path.to_owned(),
                     headers: preconditions(head),
                     accept: reply::accept(head),
+                    cookie,
                 },
                 sending,
             },
             Behind::Nothing if visit.method == "GET" || visit.method == "HEAD" => {
-                answer(reply::welcome(head, permit, peer), sending)
+                let mut response = reply::welcome(head, permit, peer);
+                signin::add_cookie(response.headers_mut(), cookie.as_deref());
+                answer(response, sending)
             }
             Behind::Nothing => {
                 answer(reply::page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending)
@@ -307,7 +340,10 @@ impl Gate {
     /// Looks for a file.
     pub async fn file(&self, wanted: Wanted) -> Response<AnswerBody> {
         let failure = match wanted.folder.respond(&wanted.method, &wanted.path, &wanted.headers).await {
-            Ok(response) => return response,
+            Ok(mut response) => {
+                signin::add_cookie(response.headers_mut(), wanted.cookie.as_deref());
+                return response;
+            }
             Err(failure) => failure,
         };
         let page = match &failure {
@@ -376,11 +412,24 @@ fn order(
         repeatable: idempotent && head.body.is_done() && !head.websocket,
         sending,
         accept: reply::accept(head),
+        cookie: None,
     }
 }
 
 const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
+}
+
+/// What a browser added to the request by itself.
+fn ambient<'a>(head: &Head<'a>, secure: bool) -> Ambient<'a> {
+    let session = session::find(head.all(Field::Cookie), secure);
+    Ambient {
+        session,
+        unix_time: if session.is_some() { signin::unix_time() } else { 0 },
+        fetch_site: head.sole(Field::FetchSite),
+        origin: head.sole(Field::Origin),
+        websocket: head.websocket,
+    }
 }
 
 fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {

@@ -42,12 +42,22 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/cert/",
             "src/gateway/page.rs",
             "src/gateway/page/",
+            "src/policy/session.rs",
         ],
     ),
-    ("hmac", &["src/policy/account/"]),
+    ("hmac", &["src/policy/account/", "src/policy/session.rs"]),
     ("ipnet", &["src/policy/address.rs", "src/policy/whitelist.rs"]),
     ("scrypt", &["src/policy/account/"]),
-    ("sha2", &["src/policy/account.rs", "src/policy/account/", "src/gateway/page.rs", "src/gateway/page/"]),
+    (
+        "sha2",
+        &[
+            "src/policy/account.rs",
+            "src/policy/account/",
+            "src/policy/session.rs",
+            "src/gateway/page.rs",
+            "src/gateway/page/",
+        ],
+    ),
     ("subtle", &["src/policy/account.rs", "src/policy/account/"]),
     ("unicode_normalization", &["src/policy/account/"]),
     // Settings
@@ -68,7 +78,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // The server
     ("bytes", &["src/gateway/"]),
     ("gethostname", &["src/gateway/names.rs"]),
-    ("getrandom", &["src/gateway/rules.rs"]),
+    ("getrandom", &["src/gateway/session_key.rs", "src/gateway/signin.rs"]),
     ("http_body_util", &["src/gateway/"]),
     ("httparse", &["src/gateway/"]),
     ("httpdate", &["src/gateway/files/", "src/gateway/connection.rs"]),

@@ -18,12 +18,14 @@ use super::say;
 use crate::gateway::body::{Coding, Decoder};
 use crate::gateway::connection::{LINGER, LINGER_BYTES};
 use crate::gateway::field::Field;
+use crate::gateway::forward;
 use crate::gateway::gate::{Gate, Order};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
+use crate::gateway::signin;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 
 /// Forwards the request and prepares the answer.
-pub(super) async fn forward(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
+pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
     let mut upload = Upload::new(std::mem::take(&mut order.head), body, order.coding);
     let retained = if order.repeatable { upload.pending.clone() } else { Vec::new() };
     let mut idle = order.upstream.idle(order.repeatable);
@@ -129,7 +131,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
             let kind = Field::of(field.name.as_bytes());
             // A length beside chunks is the chunks' (RFC 9112, section 6.3).
             let counts = kind == Field::ContentLength && !matches!(answer.body, Decoder::Chunked(_));
-            let passes = kind.passes_to_client() || counts;
+            let passes = forward::passes_to_client(kind, field.value) || counts;
             if passes
                 && !answer.listed.has(field.name.as_bytes())
                 && let (Ok(name), Ok(value)) =
@@ -138,6 +140,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
                 headers.append(name, value);
             }
         }
+        signin::add_cookie(&mut headers, order.cookie.as_deref());
         let rest = Rest { link: None, decoder: answer.body, persistence: answer.persistence };
         let answered = Answered { status: answer.status, headers, rest };
         link.input.consume(length);
