@@ -20,7 +20,7 @@ use account::{Authorization, Claim, Credentials, Login, Proof, Proofs, Recollect
 use client::{Client, Condition, ForwardedHeaders, Trust};
 use host::{Host, HostVerdict, Hosts};
 use origin::Provenance;
-use session::{Session, Sessions};
+use session::{Keepsakes, Session, Sessions};
 use throttle::{Admission, Throttle};
 use whitelist::{Rule, Whitelist};
 
@@ -137,6 +137,8 @@ pub struct SignIn {
     pub throttle: Arc<Mutex<Throttle>>,
     /// The cookie after a sign-in; `None`: the password is wanted with every request.
     pub sessions: Option<Sessions>,
+    /// What was typed into the form, where the app wants it too. Outlives the snapshot.
+    pub keepsakes: Option<Arc<Keepsakes>>,
 }
 
 /// The verdict on one request.
@@ -168,8 +170,10 @@ pub struct Permit<'p> {
 /// By what somebody came in.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Entrance {
-    /// Nobody asked who they are.
+    /// Nobody asked who they are: the address is enough.
     Unasked,
+    /// Nobody asked who they are: the path is public.
+    Public,
     /// Their name and password came with the request.
     Password,
     /// They signed in before.
@@ -271,11 +275,11 @@ impl Policy {
         let Some(sign_in) = &self.sign_in else {
             return Decision::Permit(approach.permit(None, Entrance::Unasked));
         };
-        if !self.needs_password(&approach.standing, visit) {
+        if let Need::Nothing(entrance) = self.need(&approach.standing, visit) {
             // Whoever is signed in is somebody here too, unless another website is using their cookie.
             return Decision::Permit(match sign_in.session(visit).filter(|_| !visit.is_foreign_deed()) {
                 Some(session) => approach.signed_in(session),
-                None => approach.permit(None, Entrance::Unasked),
+                None => approach.permit(None, entrance),
             });
         }
         // Before anything is held against them, so that no website learns whether they are right.
@@ -341,13 +345,23 @@ impl Policy {
         self.satisfy == Satisfy::Any && self.sign_in.is_some()
     }
 
-    fn needs_password(&self, standing: &Standing<'_>, visit: &Visit<'_>) -> bool {
-        let excused = self.satisfy == Satisfy::Any && matches!(standing, Standing::Listed(_));
+    fn need(&self, standing: &Standing<'_>, visit: &Visit<'_>) -> Need {
+        if self.satisfy == Satisfy::Any && matches!(standing, Standing::Listed(_)) {
+            return Need::Nothing(Entrance::Unasked);
+        }
         // Compared as it was written: an encoded or dotted spelling is another path, and needs a password.
         let reads = matches!(visit.method, "GET" | "HEAD") && !visit.ambient.websocket;
-        let public = reads && self.public_paths.iter().any(|path| path == visit.path);
-        !excused && !public
+        if reads && self.public_paths.iter().any(|path| path == visit.path) {
+            return Need::Nothing(Entrance::Public);
+        }
+        Need::Password
     }
+}
+
+/// What a visitor needs besides a listed address and a known host.
+enum Need {
+    Password,
+    Nothing(Entrance),
 }
 
 impl<'p> Approach<'p> {

@@ -46,6 +46,9 @@ pub enum Warning {
     EmptyLogin,
     /// These accounts have no password.
     NoPassword(Vec<String>),
+    /// Names and passwords of accounts are asked for, and no account that can be used has one. With the account that
+    /// could be given one, if there is any. No refusal: taking the last password away has to count at once.
+    NobodyCanSignIn(Option<String>),
 }
 
 /// Whether `serve` may start with `settings` and, where accounts are in use, `accounts`. `everybody` is an entry of
@@ -75,6 +78,11 @@ pub fn start_gate(
     }
     if login && !beyond_loopback(settings) && empty_login(settings) {
         warnings.push(Warning::EmptyLogin);
+    }
+    let can_sign_in = |account: &Account| account.enabled && account.has_password;
+    if login && settings.per_user_basic_auth && !accounts.iter().any(can_sign_in) {
+        let open = accounts.iter().find(|account| account.enabled);
+        warnings.push(Warning::NobodyCanSignIn(open.map(|account| account.handle.clone())));
     }
     if settings.listen && settings.enable_user_accounts {
         let open: Vec<_> =
@@ -205,6 +213,13 @@ impl fmt::Display for Warning {
             }
             Self::PlainHttp => f.write_str("passwords cross the network in the clear; `--ssl` encrypts them"),
             Self::EmptyLogin => f.write_str("the user name or the password of `basicAuthUser` is empty"),
+            Self::NobodyCanSignIn(Some(handle)) => write!(
+                f,
+                "nobody can sign in, because no account has a password; `innkeeper auth user password {handle}` sets one"
+            ),
+            Self::NobodyCanSignIn(None) => f.write_str(
+                "nobody can sign in, because there is no account that can be used; `innkeeper auth user add` makes one",
+            ),
             Self::NoPassword(handles) => write!(f, "accounts without a password: {}", handles.join(", ")),
         }
     }

@@ -27,8 +27,19 @@ pub struct Tidings<'a> {
     pub identity_header: Option<&'a str>,
     /// The user's name, if one signed in.
     pub user: Option<&'a str>,
-    /// The client's `Authorization` passes.
-    pub pass_authorization: bool,
+    /// The `Authorization` that the upstream gets.
+    pub authorization: Passing,
+}
+
+/// What an upstream gets as `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Nothing.
+    Nothing,
+    /// What the client sent, which is between the two of them: nobody else asks for a password.
+    AsItCame,
+    /// This alone: what somebody has proven here.
+    Proven(Vec<u8>),
 }
 
 /// Writes the request head for the upstream. Answers how its body is framed.
@@ -36,8 +47,8 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     put(out, &[head.method.as_bytes(), b" ", tidings.target.as_bytes(), b" HTTP/1.1\r\nHost: "]);
     put(out, &[tidings.host.unwrap_or(tidings.own_host.as_bytes()), b"\r\n"]);
     for (field, kind) in head.fields.iter().zip(&head.kinds) {
-        let passes =
-            kind.passes_to_upstream() || (*kind == Field::Authorization && tidings.pass_authorization);
+        let passes = kind.passes_to_upstream()
+            || (*kind == Field::Authorization && tidings.authorization == Passing::AsItCame);
         let is_ours = tidings.identity_header.is_some_and(|ours| field::is_same_name(field.name, ours));
         if passes && !is_ours && !head.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
@@ -47,6 +58,9 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
         {
             put_field(out, field.name, &others);
         }
+    }
+    if let Passing::Proven(value) = &tidings.authorization {
+        put_field(out, "Authorization", value);
     }
     if let Some(client) = tidings.client {
         put(out, &[b"X-Forwarded-For: "]);
@@ -231,7 +245,7 @@ mod tests {
         secure: true,
         identity_header: None,
         user: None,
-        pass_authorization: false,
+        authorization: Passing::Nothing,
     };
 
     fn forwarded(request: &str, tidings: &Tidings<'_>) -> String {
@@ -283,7 +297,7 @@ mod tests {
             "X-Forwarded-User",
             "Tailscale-User-Login",
         ];
-        let fields: String = forged.iter().map(|name| format!("{name}: root\n")).collect();
+        let fields: String = forged.map(|name| name.to_owned() + ": root\n").concat();
         let request = format!("GET / HTTP/1.1\nHost: a\nConnection: X-My-User, x_my_user\n{fields}\n");
         for (user, sent) in [
             (Some("alice"), "X-My-User: alice\n"),

@@ -398,7 +398,7 @@ fn order(
         secure: visit.secure,
         identity_header: rules.identity_header.as_deref(),
         user: permit.user.as_deref(),
-        pass_authorization: rules.pass_authorization || rules.policy.sign_in.is_none(),
+        authorization: signin::authorization(rules, visit, permit),
     };
     let coding = forward::write_request(head, &tidings, &mut bytes);
     let idempotent = matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");

@@ -115,6 +115,7 @@ mod tests {
             proofs: RwLock::new(Proofs::new(&[7; 32], Proofs::LIFETIME)),
             throttle: Arc::new(Mutex::new(Throttle::new(1))),
             sessions: None,
+            keepsakes: None,
         };
         let policy = Policy {
             addresses: Addresses::Any,

@@ -15,7 +15,7 @@ use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
-use crate::policy::session::{Ended, Key, Sessions};
+use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
 use crate::policy::throttle::Throttle;
 use crate::policy::whitelist::{Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
@@ -68,6 +68,7 @@ pub struct Making {
     proof_key: [u8; 32],
     session_key: SessionKey,
     ended: Arc<Ended>,
+    keepsakes: Arc<Keepsakes>,
 }
 
 /// What sessions are signed with.
@@ -103,6 +104,7 @@ impl Making {
             proof_key,
             session_key: SessionKey::Passing(passing),
             ended: Arc::default(),
+            keepsakes: Arc::default(),
         })
     }
 
@@ -145,6 +147,7 @@ impl Making {
             proof_key: self.proof_key,
             session_key: self.session_key,
             ended: Arc::clone(&self.ended),
+            keepsakes: Arc::clone(&self.keepsakes),
         })
     }
 
@@ -264,6 +267,7 @@ impl Making {
         };
         Ok(Some(SignIn {
             sessions: self.sessions(),
+            keepsakes: settings.pass_authorization.then(|| Arc::clone(&self.keepsakes)),
             login,
             proofs: RwLock::new(Proofs::new(&self.proof_key, Proofs::LIFETIME)),
             throttle: Arc::clone(&self.throttle),

@@ -125,6 +125,7 @@ const fn is_open_to_others(_: &fs::Metadata) -> bool {
 }
 
 #[cfg(all(test, unix))]
+#[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
     use super::*;
     use std::os::unix::fs::PermissionsExt;

@@ -14,7 +14,7 @@ use hyper::http::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::body::Decoder;
-use super::forward::COOKIE_IS_PRIVATE;
+use super::forward::{COOKIE_IS_PRIVATE, Passing};
 use super::gate::{Gate, Plan, Proof, Sending};
 use super::http1::Head;
 use super::journal::SignInFailure;
@@ -22,7 +22,7 @@ use super::page::{self, Page, Reason};
 use super::proving::Unproven;
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
-use crate::policy::account::{Credentials, Secret};
+use crate::policy::account::{Authorization, Credentials, Secret};
 use crate::policy::client::Client;
 use crate::policy::origin::Provenance;
 use crate::policy::session::{self, Id};
@@ -105,8 +105,8 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
         (_, "POST") if visit.provenance() != Provenance::Own => {
             asked.answer(Denial::CrossSite(approach.client))
         }
-        (OwnPath::SignIn, "POST") => match readable(head) {
-            Ok(()) => {
+        (OwnPath::SignIn, "POST") => match Unfit::found(head) {
+            None => {
                 return Plan::Form {
                     form: Form {
                         rules: Arc::clone(rules),
@@ -119,13 +119,16 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
                     sending,
                 };
             }
-            Err(response) => response,
+            Some(unfit) => unfit.answer(reply::accept(head).as_deref()),
         },
         (OwnPath::SignOut, "POST") => {
             if let Some(sign_in) = &rules.policy.sign_in
                 && let (Some(session), Some(sessions)) = (sign_in.session(visit), &sign_in.sessions)
             {
                 sessions.end(&session, visit.ambient.unix_time);
+                if let Some(keepsakes) = &sign_in.keepsakes {
+                    keepsakes.forget(&session.id);
+                }
             }
             see_other("/", &session::removal(visit.secure))
         }
@@ -134,46 +137,49 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
     Plan::Answer { response, sending }
 }
 
-/// Whether the body is a form that is worth reading.
-fn readable(head: &Head<'_>) -> Result<(), Response<AnswerBody>> {
-    let refuse = |what, status| {
-        let mut response = reply::page(&Page::Malformed { what }, head);
-        *response.status_mut() = status;
-        Err(response)
-    };
-    let media_type = head.named("content-type").unwrap_or_default();
-    let media_type = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
-    if !media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
-        return refuse(
-            "the form is not application/x-www-form-urlencoded",
-            StatusCode::UNSUPPORTED_MEDIA_TYPE,
-        );
-    }
-    match head.body {
-        Decoder::Length(length) if length > LARGEST_FORM as u64 => {
-            refuse(TOO_LARGE, StatusCode::PAYLOAD_TOO_LARGE)
-        }
-        _ => Ok(()),
-    }
+/// Why a body is not taken as a form.
+enum Unfit {
+    MediaType,
+    Large,
+    Slow,
 }
 
-const TOO_LARGE: &str = "the form is larger than 8 KiB";
+impl Unfit {
+    /// What is wrong with the body that a head announces.
+    fn found(head: &Head<'_>) -> Option<Self> {
+        let media_type = head.named("content-type").unwrap_or_default();
+        let media_type = media_type.split(|byte| *byte == b';').next().unwrap_or_default().trim_ascii();
+        if !media_type.eq_ignore_ascii_case(b"application/x-www-form-urlencoded") {
+            return Some(Self::MediaType);
+        }
+        matches!(head.body, Decoder::Length(length) if length > LARGEST_FORM as u64).then_some(Self::Large)
+    }
+
+    fn answer(self, accept: Option<&[u8]>) -> Response<AnswerBody> {
+        let (status, what) = match self {
+            Self::MediaType => {
+                (StatusCode::UNSUPPORTED_MEDIA_TYPE, "the form is not application/x-www-form-urlencoded")
+            }
+            Self::Large => (StatusCode::PAYLOAD_TOO_LARGE, "the form is larger than 8 KiB"),
+            Self::Slow => (StatusCode::REQUEST_TIMEOUT, "the form did not come to its end"),
+        };
+        let mut response = reply::boxed(page::render(&Page::Malformed { what }, accept));
+        *response.status_mut() = status;
+        response
+    }
+}
 
 impl Form {
     /// The answer to a form that is larger than [`LARGEST_FORM`].
     #[must_use]
     pub fn too_large(&self) -> Response<AnswerBody> {
-        let mut response = self.page(&Page::Malformed { what: TOO_LARGE });
-        *response.status_mut() = StatusCode::PAYLOAD_TOO_LARGE;
-        response
+        Unfit::Large.answer(self.accept.as_deref())
     }
 
     /// The answer to a form that did not come to its end.
     #[must_use]
     pub fn too_slow(&self) -> Response<AnswerBody> {
-        let mut response = self.page(&Page::Malformed { what: "the form did not come to its end" });
-        *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
-        response
+        Unfit::Slow.answer(self.accept.as_deref())
     }
 
     /// Judges what was typed, `body`, as a Basic password would be: the same throttle, the same queue before a costly
@@ -188,15 +194,14 @@ impl Form {
         let next = next_path(next.as_deref().unwrap_or_default());
         let address = self.client.address();
         let reason = match sign_in.try_password(&credentials, address, gate.now()) {
-            Judgement::Right(user) => return self.signed_in(sign_in, &user, next),
+            Judgement::Right(_) => return self.signed_in(sign_in, &credentials, next),
             Judgement::Lacking(lack) => self.lacking(gate, lack),
             Judgement::Wait(retry_after) => self.limited(gate, retry_after),
             Judgement::Unproven(claim) => {
                 let rules = Arc::clone(&self.rules);
                 match gate.prove(Unproven { claim, authorization: None, address, rules }).await {
-                    // Names are compared exactly, so the one that was typed is the one of the login.
                     Proof::Settled(Settled::Right) => {
-                        return self.signed_in(sign_in, &credentials.user, next);
+                        return self.signed_in(sign_in, &credentials, next);
                     }
                     Proof::Settled(Settled::Wrong(Admission::Free)) => self.lacking(gate, Lack::Wrong),
                     Proof::Settled(Settled::Wrong(Admission::Wait { retry_after })) => {
@@ -209,11 +214,15 @@ impl Form {
         self.page(&Page::SignInForm { next, reason })
     }
 
-    fn signed_in(&self, sign_in: &SignIn, user: &str, next: &str) -> Response<AnswerBody> {
-        match begin(sign_in, user, self.secure, unix_time()) {
-            Some(cookie) => see_other(next, &cookie),
-            None => self.page(&Page::Broken),
+    /// Names are compared exactly, so the one that was typed is the one of the login.
+    fn signed_in(&self, sign_in: &SignIn, credentials: &Credentials, next: &str) -> Response<AnswerBody> {
+        let Some((id, cookie)) = begin(sign_in, &credentials.user, self.secure, unix_time()) else {
+            return self.page(&Page::Broken);
+        };
+        if let Some((keepsakes, value)) = sign_in.keepsakes.as_ref().zip(credentials.authorization()) {
+            keepsakes.keep(id, value);
         }
+        see_other(next, &cookie)
     }
 
     fn lacking(&self, gate: &Gate, lack: Lack) -> Reason {
@@ -249,8 +258,8 @@ pub fn is_navigation(head: &Head<'_>) -> bool {
 /// The `Set-Cookie` field that goes with the answer to a visitor who was let in, if any.
 ///
 /// A session that is used gets a longer life. Who came with Basic credentials gets a session if it is a browser, so
-/// that what a browser sends without them (WebSockets, in some) is let in too. A program gets none: it would have to
-/// be sent again and again.
+/// that what a browser sends without them (some do so for a WebSocket) is let in too. A program gets none: it would
+/// have to be sent again and again.
 #[must_use]
 pub fn cookie(rules: &Rules, head: &Head<'_>, visit: &Visit<'_>, permit: &Permit<'_>) -> Option<String> {
     let sign_in = rules.policy.sign_in.as_ref()?;
@@ -261,7 +270,7 @@ pub fn cookie(rules: &Rules, head: &Head<'_>, visit: &Visit<'_>, permit: &Permit
             Some(session::setting(&value, visit.secure, sessions.lifetime()))
         }
         (Entrance::Password, Some(user)) if is_browser(head, visit) => {
-            begin(sign_in, user, visit.secure, unix_time())
+            begin(sign_in, user, visit.secure, unix_time()).map(|(_, cookie)| cookie)
         }
         _ => None,
     }
@@ -274,13 +283,40 @@ fn is_browser(head: &Head<'_>, visit: &Visit<'_>) -> bool {
     }
 }
 
-/// The cookie of a new session.
-fn begin(sign_in: &SignIn, user: &str, secure: bool, now: u64) -> Option<String> {
+/// A new session's number and its cookie.
+fn begin(sign_in: &SignIn, user: &str, secure: bool, now: u64) -> Option<(Id, String)> {
     let sessions = sign_in.sessions.as_ref()?;
     let mut id = Id::default();
     getrandom::fill(&mut id).ok()?;
     let value = sessions.begin(user, &sign_in.login, id, now)?;
-    Some(session::setting(&value, secure, sessions.lifetime()))
+    Some((id, session::setting(&value, secure, sessions.lifetime())))
+}
+
+/// What the app gets as `Authorization`: by default nothing of what was meant for us. With `passAuthorization`, what
+/// its sender has proven here, or has typed into the form. What came with a session is passed if it is of the same
+/// name; the app then looks at the password as well.
+#[must_use]
+pub fn authorization(rules: &Rules, visit: &Visit<'_>, permit: &Permit<'_>) -> Passing {
+    let Some(sign_in) = &rules.policy.sign_in else { return Passing::AsItCame };
+    if !rules.pass_authorization {
+        return Passing::Nothing;
+    }
+    let sent = visit.authorization.map(<[u8]>::to_vec);
+    let proven = match &permit.entrance {
+        // A listed address may sign in to the app itself; a stranger must not try passwords on it by a public path.
+        Entrance::Unasked => return Passing::AsItCame,
+        Entrance::Public => None,
+        Entrance::Password => sent,
+        Entrance::Session(session) => sent.filter(|value| is_of(value, &session.user)).or_else(|| {
+            let kept = sign_in.keepsakes.as_ref()?.recall(&session.id)?;
+            Some(kept.expose().as_bytes().to_vec())
+        }),
+    };
+    proven.map_or(Passing::Nothing, Passing::Proven)
+}
+
+fn is_of(authorization: &[u8], user: &str) -> bool {
+    matches!(Authorization::read(authorization), Authorization::Basic(credentials) if credentials.user == user)
 }
 
 /// Adds our cookie to an answer's fields.

@@ -13,7 +13,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -97,6 +97,13 @@ pub struct Credentials {
 }
 
 impl Credentials {
+    /// What a browser sends of them (RFC 7617). `None`: a name with a colon, which cannot be sent.
+    #[must_use]
+    pub fn authorization(&self) -> Option<String> {
+        let pair = format!("{}:{}", self.user, self.password.expose());
+        (!self.user.contains(':')).then(|| format!("Basic {}", STANDARD.encode(pair)))
+    }
+
     /// Whether the password is short enough to be held against a hash: 1 KiB at most.
     #[must_use]
     pub fn are_readable(&self) -> bool {

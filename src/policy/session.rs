@@ -6,6 +6,7 @@
 //! ends its sessions at the next request, and nobody can try passwords on a cookie.
 
 mod cookie;
+mod keepsakes;
 
 use std::collections::BTreeMap;
 use std::fmt;
@@ -18,6 +19,8 @@ use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
 use super::account::{Login, Version};
+
+pub use keepsakes::Keepsakes;
 
 pub use cookie::{find, removal, set_by, setting, without_ours};
 

@@ -51,7 +51,7 @@ pub(super) fn expand(template: &str, values: &Values<'_>, escape: fn(&str) -> St
             match value(name) {
                 None | Some(Value::Absent) => {}
                 Some(Value::Text(_) | Value::Number(_) | Value::Whole(_)) => {
-                    expand(section, values, escape, out)
+                    expand(section, values, escape, out);
                 }
                 Some(Value::Rows(rows)) => rows.iter().for_each(|row| expand(section, row, escape, out)),
             }

@@ -26,17 +26,17 @@ use crate::it::harness::{Innkeeper, PATIENCE};
 const OURS: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.test\r\n";
 
 /// A server with a certificate of its own, and what its clients need.
-struct Secure {
+pub struct Secure {
     server: Innkeeper,
     certificate: CertificateDer<'static>,
     runtime: Runtime,
 }
 
 /// One connection over HTTP/2.
-type Sender = SendRequest<Full<Bytes>>;
+pub type Sender = SendRequest<Full<Bytes>>;
 
 impl Secure {
-    fn start(top: &str, own: &str) -> Self {
+    pub fn start(top: &str, own: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(["app.test".to_owned()]).unwrap();
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let top = format!("ssl: {{enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}}\n{top}");
@@ -76,7 +76,7 @@ impl Secure {
     }
 
     /// Connects over HTTP/2.
-    fn http2(&self, source: &str) -> Sender {
+    pub fn http2(&self, source: &str) -> Sender {
         let stream = self.connect(source, "h2");
         self.wait(async {
             let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -86,7 +86,7 @@ impl Secure {
     }
 
     /// Sends a request and reads the whole answer.
-    fn ask(&self, sender: &mut Sender, request: Request<Full<Bytes>>) -> (Response<()>, String) {
+    pub fn ask(&self, sender: &mut Sender, request: Request<Full<Bytes>>) -> (Response<()>, String) {
         self.wait(async {
             sender.ready().await.unwrap();
             let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
@@ -99,7 +99,7 @@ async fn read(body: Incoming) -> Result<Bytes, hyper::Error> {
     body.collect().await.map(http_body_util::Collected::to_bytes)
 }
 
-fn request(
+pub fn request(
     method: &str,
     target: &str,
     fields: &[(&str, &str)],
