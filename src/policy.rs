@@ -325,6 +325,16 @@ impl Policy {
         Ok(Approach { client, standing, host })
     }
 
+    /// Whether somebody who was let in under the policy `before`, as `user` if they signed in, would be let in now:
+    /// asked for those whose request goes on while the rules change. Their login counts for as long as it is the same.
+    #[must_use]
+    pub fn upholds(&self, visit: &Visit<'_>, user: Option<&str>, before: &Self) -> bool {
+        let Ok(approach) = self.approach(visit) else { return false };
+        let Need::Password = self.need(&approach.standing, visit) else { return true };
+        let version = |policy: &Self| policy.sign_in.as_ref()?.login.version(user?);
+        self.sign_in.is_none() || version(self).is_some_and(|now| version(before) == Some(now))
+    }
+
     /// What the address of `client` counts for.
     #[must_use]
     pub fn standing(&self, client: &Client) -> Standing<'_> {

@@ -23,6 +23,7 @@ use super::proving::{Proving, Unproven};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::{Behind, Rules};
 use super::signin::{self, Form, OwnPath};
+use super::stay::Stay;
 use super::target::Target;
 use super::upstream::{Failure, Upstream};
 use crate::config;
@@ -144,6 +145,8 @@ pub struct Order {
     pub accept: Option<Vec<u8>>,
     /// A `Set-Cookie` field of ours that goes with the answer.
     pub cookie: Option<String>,
+    /// Who is being served, for when the rules change meanwhile.
+    pub stay: Stay,
 }
 
 /// What came of a proof that a plan asked for.
@@ -177,6 +180,28 @@ impl Gate {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    /// Whether the rules have changed and no longer let in who is being served. Costs next to nothing while they
+    /// have not; whoever waits is woken when they do.
+    pub fn revokes(&mut self, stay: &Stay) -> bool {
+        if !self.changes.has_changed().unwrap_or(false) {
+            return false;
+        }
+        let rules = Arc::clone(&self.changes.borrow_and_update());
+        let before = std::mem::replace(&mut self.rules, rules);
+        !stay.is_upheld(&self.rules.policy, &before.policy)
+    }
+
+    /// Waits until there are other rules than this gate knows.
+    pub fn next_change(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
+        let mut changes = self.changes.clone();
+        async move {
+            if changes.changed().await.is_err() {
+                // The server stops, and no rules follow.
+                std::future::pending::<()>().await;
+            }
+        }
     }
 
     /// Where visits are told.
@@ -413,6 +438,7 @@ fn order(
         sending,
         accept: reply::accept(head),
         cookie: None,
+        stay: Stay::of(head, visit, permit.user.as_ref()),
     }
 }
 
@@ -432,7 +458,7 @@ fn ambient<'a>(head: &Head<'a>, secure: bool) -> Ambient<'a> {
     }
 }
 
-fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
+pub(super) fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
     let mut headers = ForwardedHeaders::default();
     for (field, kind) in head.fields.iter().zip(&head.kinds) {
         match kind {

@@ -22,6 +22,7 @@ use crate::gateway::forward;
 use crate::gateway::gate::{Gate, Order};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::signin;
+use crate::gateway::stay::Guard;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 
 /// Forwards the request and prepares the answer.
@@ -56,7 +57,8 @@ pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, respon
             if rest.decoder.is_done() && upload.done {
                 put_back(&mut rest.link, rest.persistence, &order.upstream);
             }
-            let download = Download { answered: rest, upload, upstream: order.upstream };
+            let guard = Guard::new(gate.clone(), order.stay);
+            let download = Download { answered: rest, upload, upstream: order.upstream, guard };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
         Err(failure) => say(response, gate.upstream_failed(&order, &failure), upload.leftover.body),
@@ -211,6 +213,7 @@ struct Download {
     answered: Rest,
     upload: Upload,
     upstream: Arc<Upstream>,
+    guard: Guard,
 }
 
 impl Body for Download {
@@ -221,7 +224,11 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream } = &mut *self;
+        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream, guard } =
+            &mut *self;
+        if guard.has_ended() {
+            return Poll::Ready(Some(Err(GONE.into())));
+        }
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
         if !upload.done {
             let _ = upload.poll(cx, link);
@@ -246,7 +253,10 @@ impl Body for Download {
                 *slot = None;
                 return upload.leftover.poll(cx).map(|()| None);
             }
-            match ready!(link.input.poll_read(cx, &mut link.wire)) {
+            let Poll::Ready(read) = link.input.poll_read(cx, &mut link.wire) else {
+                return guard.poll(cx).map(|()| Some(Err(GONE.into())));
+            };
+            match read {
                 Ok(0) if decoder.may_end_here() => {
                     *slot = None;
                     return upload.leftover.poll(cx).map(|()| None);
@@ -269,6 +279,9 @@ impl Body for Download {
         }
     }
 }
+
+/// Why a stream is cut although nothing is wrong with it.
+const GONE: &str = "the rules have changed, and the client may not stay";
 
 fn put_back(slot: &mut Option<Link>, persistence: Persistence, upstream: &Upstream) {
     if let Some(link) = slot.take() {

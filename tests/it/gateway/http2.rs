@@ -27,7 +27,7 @@ const OURS: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.test\r\n";
 
 /// A server with a certificate of its own, and what its clients need.
 pub struct Secure {
-    server: Innkeeper,
+    pub server: Innkeeper,
     certificate: CertificateDer<'static>,
     runtime: Runtime,
 }
@@ -82,6 +82,23 @@ impl Secure {
             let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
             tokio::spawn(connection);
             sender
+        })
+    }
+
+    /// Sends a request over a connection of its own; the answer's body comes piece by piece.
+    pub fn open(&self, source: &str, request: Request<Full<Bytes>>) -> Incoming {
+        let mut sender = self.http2(source);
+        self.wait(async {
+            sender.ready().await.unwrap();
+            sender.send_request(request).await.unwrap().into_body()
+        })
+    }
+
+    /// The next piece of a body; `None`: it was cut off.
+    pub fn next(&self, body: &mut Incoming) -> Option<String> {
+        self.wait(async {
+            let frame = body.frame().await.expect("no end in order");
+            frame.ok().map(|frame| latin1(&frame.into_data().unwrap()))
         })
     }
 
