@@ -40,6 +40,8 @@ pub mod reply;
 pub mod rules;
 /// The key that sessions are signed with.
 pub mod session_key;
+/// Whether `satisfy: any` lets in more than it should.
+pub mod shortcut;
 /// The signals that end a server.
 pub mod signals;
 /// Signing in and out.

@@ -275,7 +275,7 @@ impl Policy {
         let Some(sign_in) = &self.sign_in else {
             return Decision::Permit(approach.permit(None, Entrance::Unasked));
         };
-        if let Need::Nothing(entrance) = self.need(&approach.standing, visit) {
+        if let Need::Nothing(entrance) = self.need(&approach, visit) {
             // Whoever is signed in is somebody here too, unless another website is using their cookie.
             return Decision::Permit(match sign_in.session(visit).filter(|_| !visit.is_foreign_deed()) {
                 Some(session) => approach.signed_in(session),
@@ -330,7 +330,7 @@ impl Policy {
     #[must_use]
     pub fn upholds(&self, visit: &Visit<'_>, user: Option<&str>, before: &Self) -> bool {
         let Ok(approach) = self.approach(visit) else { return false };
-        let Need::Password = self.need(&approach.standing, visit) else { return true };
+        let Need::Password = self.need(&approach, visit) else { return true };
         let version = |policy: &Self| policy.sign_in.as_ref()?.login.version(user?);
         self.sign_in.is_none() || version(self).is_some_and(|now| version(before) == Some(now))
     }
@@ -355,8 +355,9 @@ impl Policy {
         self.satisfy == Satisfy::Any && self.sign_in.is_some()
     }
 
-    fn need(&self, standing: &Standing<'_>, visit: &Visit<'_>) -> Need {
-        if self.satisfy == Satisfy::Any && matches!(standing, Standing::Listed(_)) {
+    fn need(&self, approach: &Approach<'_>, visit: &Visit<'_>) -> Need {
+        let is_listed = matches!(approach.standing, Standing::Listed(_));
+        if self.satisfy == Satisfy::Any && is_listed && self.trust.is_verified(&approach.client) {
             return Need::Nothing(Entrance::Unasked);
         }
         // Compared as it was written: an encoded or dotted spelling is another path, and needs a password.

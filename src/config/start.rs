@@ -1,6 +1,7 @@
 //! Whether to start at all: an app that everyone on the network could use is not served by accident.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::problem::Origin;
 use super::settings::Settings;
@@ -31,6 +32,21 @@ pub enum Refusal {
     DefaultPassword(Origin),
     /// Other devices can connect and the user name or the password is empty.
     EmptyLogin(Origin),
+    /// A listed address needs no password (`satisfy: any`), and this entry of the whitelist covers a trusted proxy,
+    /// through which everybody comes.
+    ListedProxy {
+        /// The entry.
+        entry: String,
+        /// The proxy, as it stands in `trustedProxies`.
+        proxy: String,
+    },
+    /// The same with the gateway of the container network.
+    ListedGateway {
+        /// The entry.
+        entry: String,
+        /// The gateway's address.
+        gateway: IpAddr,
+    },
 }
 
 /// What is worth knowing about a start that goes ahead.
@@ -161,6 +177,16 @@ impl fmt::Display for Refusal {
                     "other devices can connect (`listen: true`) and the password is the default one ({origin})"
                 )
             }
+            Self::ListedProxy { entry, proxy } => write!(
+                f,
+                "`satisfy: any` asks a listed address for no password, and `{entry}` in the whitelist covers the \
+                 trusted proxy `{proxy}`, through which everybody comes"
+            ),
+            Self::ListedGateway { entry, gateway } => write!(
+                f,
+                "`satisfy: any` asks a listed address for no password, and `{entry}` in the whitelist covers {gateway}, \
+                 the gateway of this container, by whose address everybody may come"
+            ),
             Self::EmptyLogin(origin) => {
                 write!(
                     f,
@@ -186,6 +212,16 @@ impl Refusal {
             Self::OpenAdmins(_) => {
                 [LISTED, "to keep the accounts: give every admin a password in SillyTavern", ALONE]
             }
+            Self::ListedProxy { .. } => [
+                "to ask everybody for a password: `innkeeper serve --satisfy all`",
+                "to list the visitors and not the proxy: take the entry out of the whitelist",
+                "to take the proxy's visitors for the proxy itself: take it out of `innkeeper.trustedProxies`",
+            ],
+            Self::ListedGateway { .. } => [
+                "to ask everybody for a password: `innkeeper serve --satisfy all`",
+                "to see the visitors' own addresses: let the container use the network of its host",
+                "to list the visitors and not the gateway: `whitelistDockerHosts: false`, or take the entry out of the whitelist",
+            ],
             Self::DefaultPassword(_) | Self::EmptyLogin(_) => [
                 "choose a password of your own: `basicAuthUser.password` in the settings file",
                 "to let in listed addresses only, without a password: `innkeeper serve --whitelist --no-basic-auth-mode`",

@@ -8,6 +8,7 @@ use std::time::Duration;
 use super::files::Folder;
 use super::names;
 use super::session_key;
+use super::shortcut;
 use super::upstream::Upstream;
 use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
@@ -249,7 +250,15 @@ impl Making {
             Addresses::Any => None,
             Addresses::Listed(list) => list.covers_everyone(),
         };
-        Ok(config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))?)
+        let mut warnings = config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))?;
+        match shortcut::refusal(&self.settings, &rules.policy, names::container_gateway()) {
+            Some(refusal) if self.settings.security_override => {
+                warnings.push(config::Warning::Overridden(refusal));
+            }
+            Some(refusal) => return Err(refusal.into()),
+            None => {}
+        }
+        Ok(warnings)
     }
 
     /// As in SillyTavern, a password is asked for only when other devices can connect.

@@ -525,6 +525,11 @@ fn refusals_of_the_gate() {
         text(Refusal::OpenAdmins(vec!["ann".to_owned(), "eve".to_owned()])),
         text(Refusal::DefaultPassword(origin.clone())),
         text(Refusal::EmptyLogin(origin)),
+        text(Refusal::ListedProxy { entry: "127.0.0.0/8".to_owned(), proxy: "127.0.0.1".to_owned() }),
+        text(Refusal::ListedGateway {
+            entry: "host.docker.internal".to_owned(),
+            gateway: "172.17.0.1".parse().unwrap(),
+        }),
     ];
     golden("gate.txt", &all.join("\n"));
 }
