@@ -215,7 +215,7 @@ impl Refusal {
             Self::ListedProxy { .. } => [
                 "to ask everybody for a password: `innkeeper serve --satisfy all`",
                 "to list the visitors and not the proxy: take the entry out of the whitelist",
-                "to take the proxy's visitors for the proxy itself: take it out of `innkeeper.trustedProxies`",
+                ALONE,
             ],
             Self::ListedGateway { .. } => [
                 "to ask everybody for a password: `innkeeper serve --satisfy all`",

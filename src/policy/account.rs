@@ -168,8 +168,10 @@ impl Login {
             Self::Shared(shared) => shared.find(user),
             Self::Accounts(accounts) => accounts.find(user),
         };
+        // Whoever it is: the work must not depend on the name.
+        let version = Version(hash.digest());
         match subject {
-            Subject::Somebody(user) => Some((user, Version(hash.digest()))),
+            Subject::Somebody(user) => Some((user, version)),
             Subject::Nobody => None,
         }
     }

@@ -14,7 +14,9 @@ enum Read {
     Whole(Vec<u8>),
     /// There is more than is read.
     TooLarge,
-    /// It broke its framing, or did not come to its end in time.
+    /// It did not come to its end in time.
+    Late,
+    /// It broke its framing, or its sender has gone.
     Broken,
 }
 
@@ -36,6 +38,7 @@ impl Connection {
                 self.answer(response, sending).await
             }
             Read::TooLarge => self.answer(form.too_large(), sending.closing()).await,
+            Read::Late => self.answer(form.too_slow(), sending.closing()).await,
             Read::Broken => Next::Drop,
         }
     }
@@ -60,15 +63,16 @@ impl Connection {
             }
             let Self { wire, input, watch, .. } = self;
             let read = poll_fn(|cx| match input.poll_read(cx, wire) {
-                Poll::Ready(Ok(count)) => Poll::Ready(count),
-                Poll::Ready(Err(_)) => Poll::Ready(0),
+                Poll::Ready(read) => Poll::Ready(Ok(read)),
                 Poll::Pending => {
                     input.rest();
-                    watch.poll_deadline(cx).map(|_| 0)
+                    watch.poll_deadline(cx).map(Err)
                 }
             });
-            if read.await == 0 {
-                return Read::Broken;
+            match read.await {
+                Ok(Ok(1..)) => {}
+                Ok(_) => return Read::Broken,
+                Err(_) => return Read::Late,
             }
         }
     }

@@ -237,6 +237,13 @@ fn a_form_is_read_as_it_comes_and_no_further_than_it_may_go() {
     client.hang_up();
     assert_eq!(client.end(), End::Closed(String::new()));
     server.stop();
+    // One that does not come to its end is not waited for.
+    let server = Innkeeper::start(TOP, &of(&app, "limits: {bodyTimeout: 100ms}"));
+    let mut client = Client::of(&server);
+    client.send(head("Content-Length: 30") + "username=ann&password=hunter2");
+    let answer = client.answer();
+    assert_eq!((answer.status, answer.field("connection")), (408, Some("close")));
+    server.stop();
     assert_eq!(app.ended().len(), 0);
 }
 
