@@ -42,6 +42,8 @@ pub mod rules;
 pub mod session_key;
 /// Whether `satisfy: any` lets in more than it should.
 pub mod shortcut;
+/// What is seen of a request.
+pub mod sight;
 /// The signals that end a server.
 pub mod signals;
 /// Signing in and out.

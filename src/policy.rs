@@ -9,20 +9,22 @@ pub mod client;
 pub mod host;
 pub mod origin;
 pub mod session;
+mod sign_in;
 pub mod throttle;
 pub mod whitelist;
 
 use std::net::IpAddr;
-use std::sync::{Arc, Mutex, PoisonError, RwLock};
+use std::sync::Arc;
 use std::time::Duration;
 
-use account::{Authorization, Claim, Credentials, Login, Proof, Proofs, Recollection};
+use account::Claim;
 use client::{Client, Condition, ForwardedHeaders, Trust};
 use host::{Host, HostVerdict, Hosts};
 use origin::Provenance;
-use session::{Keepsakes, Session, Sessions};
-use throttle::{Admission, Throttle};
+use session::Session;
 use whitelist::{Rule, Whitelist};
+
+pub use sign_in::{Judgement, Lack, Settled, SignIn};
 
 /// What one request shows of itself in its head, before a byte of its body is read.
 #[derive(Debug)]
@@ -126,21 +128,6 @@ pub enum Satisfy {
     Any,
 }
 
-/// The users and what is remembered of their attempts.
-#[derive(Debug)]
-pub struct SignIn {
-    /// Who can sign in.
-    pub login: Login,
-    /// What was proven a short while ago. Part of the snapshot, so that a new password forgets it.
-    pub proofs: RwLock<Proofs>,
-    /// Failures by address. Outlives the snapshot, so that a change of settings forgives nobody.
-    pub throttle: Arc<Mutex<Throttle>>,
-    /// The cookie after a sign-in; `None`: the password is wanted with every request.
-    pub sessions: Option<Sessions>,
-    /// What was typed into the form, where the app wants it too. Outlives the snapshot.
-    pub keepsakes: Option<Arc<Keepsakes>>,
-}
-
 /// The verdict on one request.
 #[derive(Debug)]
 pub enum Decision<'p> {
@@ -238,26 +225,6 @@ pub enum Denial {
         /// What was wrong with what they sent.
         lack: Lack,
     },
-}
-
-/// Why the credentials of a request do not do.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Lack {
-    /// There are none, or of another scheme.
-    Missing,
-    /// They cannot be read.
-    Unreadable,
-    /// They are wrong.
-    Wrong,
-}
-
-/// What came of a proof.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Settled {
-    /// It is right, and remembered.
-    Right,
-    /// It is wrong; `Wait` when that was one too many.
-    Wrong(Admission),
 }
 
 impl Policy {
@@ -386,114 +353,147 @@ impl<'p> Approach<'p> {
     }
 }
 
-/// What a name and a password are worth.
-#[derive(Debug)]
-pub enum Judgement {
-    /// They are right; the name of the login.
-    Right(Arc<str>),
-    /// It takes a proof that costs time.
-    Unproven(Claim),
-    /// They do not do.
-    Lacking(Lack),
-    /// They are not looked at for so long.
-    Wait(Duration),
-}
+#[cfg(test)]
+mod tests {
+    use super::account::{Login, Proofs, Shared};
+    use super::session::Sessions;
+    use super::throttle::{Admission, Throttle};
+    use super::*;
+    use std::sync::{Mutex, RwLock};
 
-impl SignIn {
-    /// The session that the visit belongs to, if it is good.
-    #[must_use]
-    pub fn session(&self, visit: &Visit<'_>) -> Option<Session> {
-        self.sessions.as_ref()?.read(visit.ambient.session?, &self.login, visit.ambient.unix_time)
-    }
+    const NOW: u64 = 1_800_000_000;
+    const HOME: [u8; 4] = [192, 168, 0, 7];
+    const AWAY: [u8; 4] = [203, 0, 113, 9];
 
-    /// Judges an `Authorization` field. The throttle comes before anything that depends on the password.
-    fn judge(
-        &self,
-        authorization: Option<&[u8]>,
-        address: IpAddr,
-        settled: Option<Settled>,
-        now: Duration,
-    ) -> Judgement {
-        match settled {
-            Some(Settled::Wrong(Admission::Wait { retry_after })) => return Judgement::Wait(retry_after),
-            Some(Settled::Wrong(Admission::Free)) => return Judgement::Lacking(Lack::Wrong),
-            Some(Settled::Right) | None => {}
-        }
-        let Some(value) = authorization else { return Judgement::Lacking(Lack::Missing) };
-        let admission = self.throttle().check(address, now);
-        if admission == Admission::Free
-            && let Recollection::Proven { user } =
-                self.proofs.read().unwrap_or_else(PoisonError::into_inner).recall(value, now)
-        {
-            self.throttle().success(address, now);
-            return Judgement::Right(Arc::clone(user));
-        }
-        let credentials = match Authorization::read(value) {
-            Authorization::Absent | Authorization::OtherScheme => return Judgement::Lacking(Lack::Missing),
-            Authorization::Malformed(_) => return Judgement::Lacking(Lack::Unreadable),
-            Authorization::Basic(credentials) => credentials,
-        };
-        match admission {
-            Admission::Free => self.try_now(&credentials, address, now),
-            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
+    /// A policy that asks everybody for ann's password, and lists those at home.
+    fn policy(password: &str) -> Policy {
+        let mut list = whitelist::WhitelistBuilder::new();
+        let place = whitelist::Place { file: "config.yaml".into(), line: 1 };
+        list.pattern(&"192.168.0.0/24".parse().unwrap(), "192.168.0.0/24", place);
+        Policy {
+            addresses: Addresses::Listed(list.build()),
+            trust: Trust::default(),
+            hosts: Hosts::default(),
+            host_check: HostCheck::Off,
+            sign_in: Some(SignIn {
+                login: Login::Shared(Shared::new("ann", password.parse().unwrap()).unwrap()),
+                proofs: RwLock::new(Proofs::new(&[7; 32], Proofs::LIFETIME)),
+                throttle: Arc::new(Mutex::new(Throttle::new(1))),
+                sessions: Some(Sessions::new(&[7; 32], Duration::from_hours(1), Arc::default())),
+                keepsakes: None,
+            }),
+            satisfy: Satisfy::Any,
+            require_https: false,
+            public_paths: vec!["/public".to_owned()],
         }
     }
 
-    /// Judges what somebody at `address` has typed.
-    pub fn try_password(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
-        match self.admission(address, now) {
-            Admission::Free if !credentials.are_readable() => Judgement::Lacking(Lack::Unreadable),
-            Admission::Free => self.try_now(credentials, address, now),
-            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
+    fn visit<'a>(peer: [u8; 4], method: &'a str, path: &'a str, session: Option<&'a str>) -> Visit<'a> {
+        let session = session.map(str::as_bytes);
+        Visit {
+            peer: peer.into(),
+            secure: false,
+            method,
+            path,
+            host: Some(b"app.test"),
+            authorization: None,
+            forwarded: ForwardedHeaders::default(),
+            ambient: Ambient { session, unix_time: NOW, ..Ambient::default() },
         }
     }
 
-    fn try_now(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
-        let claim = self.login.claim(credentials);
-        if claim.is_costly() {
-            return Judgement::Unproven(claim);
-        }
-        match claim.prove() {
-            Proof::Accepted { user } => {
-                self.throttle().success(address, now);
-                Judgement::Right(user)
+    fn cookie(policy: &Policy) -> String {
+        let sign_in = policy.sign_in.as_ref().unwrap();
+        sign_in.sessions.as_ref().unwrap().begin("ann", &sign_in.login, [9; 16], NOW).unwrap()
+    }
+
+    /// Who was let in and by what, or a word for the refusal.
+    fn verdict(policy: &Policy, visit: &Visit<'_>) -> String {
+        match policy.decide(visit, None, Duration::ZERO) {
+            Decision::Permit(Permit { user, entrance, .. }) => {
+                let entrance = match entrance {
+                    Entrance::Unasked => "unasked",
+                    Entrance::Public => "public",
+                    Entrance::Password => "password",
+                    Entrance::Session(_) => "session",
+                };
+                format!("{entrance} {}", user.as_deref().unwrap_or("-"))
             }
-            Proof::Rejected => match self.throttle().failure(address, now) {
-                Admission::Free => Judgement::Lacking(Lack::Wrong),
-                Admission::Wait { retry_after } => Judgement::Wait(retry_after),
-            },
-        }
-    }
-
-    /// Takes note of what came of a costly proof for what `address` sent: in an `authorization` field, which is
-    /// remembered, or in the form, which nobody sends twice.
-    pub fn settle(
-        &self,
-        authorization: Option<&[u8]>,
-        address: IpAddr,
-        proof: &Proof,
-        now: Duration,
-    ) -> Settled {
-        match proof {
-            Proof::Accepted { user } => {
-                self.throttle().success(address, now);
-                if let Some(value) = authorization {
-                    let mut proofs = self.proofs.write().unwrap_or_else(PoisonError::into_inner);
-                    proofs.remember(value, user, now);
-                }
-                Settled::Right
+            Decision::Prove(_) => "prove".to_owned(),
+            Decision::Deny(denial) => {
+                let denial = format!("{denial:?}");
+                denial.split([' ', '(', '{']).next().unwrap_or_default().to_owned()
             }
-            Proof::Rejected => Settled::Wrong(self.throttle().failure(address, now)),
         }
     }
 
-    /// May `address` try a password now? Asked again when the turn of a queued proof comes.
-    #[must_use]
-    pub fn admission(&self, address: IpAddr, now: Duration) -> Admission {
-        self.throttle().check(address, now)
+    #[test]
+    fn a_session_comes_before_the_throttle_and_behind_the_address() {
+        let policy = policy("hunter2");
+        let cookie = cookie(&policy);
+        let session = Some(cookie.as_str());
+        let sign_in = policy.sign_in.as_ref().unwrap();
+        for _ in 0..2 {
+            let _ = sign_in.throttle.lock().unwrap().failure(AWAY.into(), Duration::ZERO);
+        }
+        assert_ne!(sign_in.admission(AWAY.into(), Duration::ZERO), Admission::Free);
+        let right = Visit { authorization: Some(b"Basic YW5uOmh1bnRlcjI="), ..visit(AWAY, "GET", "/", None) };
+        assert_eq!(verdict(&policy, &right), "Throttled");
+        assert_eq!(verdict(&policy, &visit(AWAY, "GET", "/", session)), "session ann");
+        let all = Policy { satisfy: Satisfy::All, ..self::policy("hunter2") };
+        assert_eq!(verdict(&all, &visit(AWAY, "GET", "/", session)), "Address");
+        assert_eq!(verdict(&all, &visit(HOME, "GET", "/", session)), "session ann");
+        assert_eq!(verdict(&all, &visit(HOME, "GET", "/", None)), "SignIn");
     }
 
-    fn throttle(&self) -> std::sync::MutexGuard<'_, Throttle> {
-        self.throttle.lock().unwrap_or_else(PoisonError::into_inner)
+    #[test]
+    fn who_needs_no_password_is_somebody_all_the_same() {
+        let policy = policy("hunter2");
+        let cookie = cookie(&policy);
+        let session = Some(cookie.as_str());
+        for (peer, method, path, session, expected) in [
+            (HOME, "POST", "/", None, "unasked -"),
+            (HOME, "POST", "/", session, "session ann"),
+            (AWAY, "GET", "/public", None, "public -"),
+            (AWAY, "HEAD", "/public", session, "session ann"),
+            (AWAY, "POST", "/public", None, "SignIn"),
+            (AWAY, "get", "/public", None, "SignIn"),
+            (AWAY, "GET", "/public", Some("1.x.y"), "public -"),
+            (AWAY, "GET", "/", Some("1.x.y"), "SignIn"),
+        ] {
+            assert_eq!(verdict(&policy, &visit(peer, method, path, session)), expected, "{method} {path}");
+        }
+        let socket = visit(AWAY, "GET", "/public", None);
+        let socket = Visit { ambient: Ambient { websocket: true, ..socket.ambient }, ..socket };
+        assert_eq!(verdict(&policy, &socket), "SignIn");
+        let foreign = visit(HOME, "POST", "/", session);
+        let foreign = Visit { ambient: Ambient { origin: Some(b"null"), ..foreign.ambient }, ..foreign };
+        assert_eq!(verdict(&policy, &foreign), "unasked -");
+        assert_eq!(verdict(&policy, &Visit { peer: AWAY.into(), ..foreign }), "CrossSite");
+    }
+
+    #[test]
+    fn a_stay_is_upheld_for_as_long_as_its_reasons_hold() {
+        let before = policy("hunter2");
+        let open = Policy { sign_in: None, addresses: Addresses::Any, ..policy("hunter2") };
+        let strict = Policy { satisfy: Satisfy::All, ..policy("hunter2") };
+        let moved = Policy { satisfy: Satisfy::All, ..policy("other") };
+        for (peer, path, user, [same, opened, stricter, changed]) in [
+            (HOME, "/", None, [true, true, false, false]),
+            (HOME, "/", Some("ann"), [true, true, true, false]),
+            (HOME, "/public", None, [true, true, true, true]),
+            (AWAY, "/", Some("ann"), [true, true, false, false]),
+            (AWAY, "/", Some("bob"), [false, true, false, false]),
+            (AWAY, "/", None, [false, true, false, false]),
+        ] {
+            let visit = visit(peer, "GET", path, None);
+            for (policy, expected) in
+                [(&policy("hunter2"), same), (&open, opened), (&strict, stricter), (&moved, changed)]
+            {
+                assert_eq!(policy.upholds(&visit, user, &before), expected, "{peer:?} {path} {user:?}");
+            }
+        }
+        // What nobody had to sign in for has no login that could have stayed the same.
+        assert!(!policy("hunter2").upholds(&visit(AWAY, "GET", "/", None), Some("ann"), &open));
     }
 }

@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Response;
-use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::http::{HeaderMap, Method};
 use tokio::sync::watch;
 
 use super::body::{Coding, Decoder};
@@ -22,15 +22,15 @@ use super::page::{self, Page};
 use super::proving::{Proving, Unproven};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::{Behind, Rules};
+use super::sight;
 use super::signin::{self, Form, OwnPath};
 use super::stay::Stay;
 use super::target::Target;
 use super::upstream::{Failure, Upstream};
 use crate::config;
-use crate::policy::client::{Client, ForwardedHeaders};
+use crate::policy::client::Client;
 use crate::policy::host::HostVerdict;
-use crate::policy::session;
-use crate::policy::{Ambient, Decision, HostCheck, Permit, Settled, Visit};
+use crate::policy::{Decision, HostCheck, Permit, Settled, Visit};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -253,8 +253,8 @@ impl Gate {
             path: target.split_once('?').map_or(target, |(path, _)| path),
             host,
             authorization: head.first(Field::Authorization),
-            forwarded: forwarded_headers(head),
-            ambient: ambient(head, peer.tls.is_some()),
+            forwarded: sight::forwarded_headers(head),
+            ambient: sight::ambient(head, peer.tls.is_some()),
         };
         let settled = match proof {
             Some(Proof::Busy) => {
@@ -324,7 +324,7 @@ impl Gate {
                     folder: Arc::clone(folder),
                     method: head.method.parse().unwrap_or_default(),
                     path: visit.path.to_owned(),
-                    headers: preconditions(head),
+                    headers: sight::preconditions(head),
                     accept: reply::accept(head),
                     cookie,
                 },
@@ -446,32 +446,6 @@ const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
 }
 
-/// What a browser added to the request by itself.
-fn ambient<'a>(head: &Head<'a>, secure: bool) -> Ambient<'a> {
-    let session = session::find(head.all(Field::Cookie), secure);
-    Ambient {
-        session,
-        unix_time: if session.is_some() { signin::unix_time() } else { 0 },
-        fetch_site: head.sole(Field::FetchSite),
-        origin: head.sole(Field::Origin),
-        websocket: head.websocket,
-    }
-}
-
-pub(super) fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
-    let mut headers = ForwardedHeaders::default();
-    for (field, kind) in head.fields.iter().zip(&head.kinds) {
-        match kind {
-            Field::XRealIp => headers.x_real_ip.push(field.value),
-            Field::CfConnectingIp => headers.cf_connecting_ip.push(field.value),
-            Field::XForwardedFor => headers.x_forwarded_for.push(field.value),
-            Field::Forwarded => headers.forwarded.push(field.value),
-            _ => {}
-        }
-    }
-    headers
-}
-
 /// The answer to bytes that are no request.
 #[must_use]
 pub fn refuse_head(malformed: Malformed) -> Plan {
@@ -492,18 +466,3 @@ const LAST: Sending = Sending {
     body: Decoder::empty(),
     bodyless: false,
 };
-
-/// The fields that a file's answer depends on.
-fn preconditions(head: &Head<'_>) -> HeaderMap {
-    const NAMES: [&str; 6] =
-        ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
-    let mut map = HeaderMap::new();
-    for field in head.fields {
-        if let Some(name) = NAMES.into_iter().find(|name| field.name.eq_ignore_ascii_case(name))
-            && let Ok(value) = HeaderValue::from_bytes(field.value)
-        {
-            map.append(HeaderName::from_static(name), value);
-        }
-    }
-    map
-}

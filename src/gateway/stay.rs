@@ -9,8 +9,9 @@ use std::sync::Arc;
 use std::task::{Context, Poll, ready};
 
 use super::field::Field;
-use super::gate::{self, Gate};
+use super::gate::Gate;
 use super::http1::{self, Head, Version};
+use super::sight;
 use crate::policy::{Ambient, Policy, Visit};
 
 /// A visitor who was let in and has not left yet.
@@ -70,7 +71,7 @@ impl Stay {
             path: head.target,
             host: head.host,
             authorization: None,
-            forwarded: gate::forwarded_headers(&head),
+            forwarded: sight::forwarded_headers(&head),
             ambient: Ambient { websocket: self.websocket, ..Ambient::default() },
         };
         policy.upholds(&visit, self.user.as_deref(), before)
