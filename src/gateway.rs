@@ -38,8 +38,18 @@ pub mod reload;
 pub mod reply;
 /// From settings to rules.
 pub mod rules;
+/// The key that sessions are signed with.
+pub mod session_key;
+/// Whether `satisfy: any` lets in more than it should.
+pub mod shortcut;
+/// What is seen of a request.
+pub mod sight;
 /// The signals that end a server.
 pub mod signals;
+/// Signing in and out.
+pub mod signin;
+/// What remains of a request's head while it is served.
+pub mod stay;
 /// Where a request is addressed to.
 pub mod target;
 /// The application behind the gate.
@@ -133,10 +143,18 @@ impl Server {
             rules,
             journal: self.journal.clone(),
         };
+        // Whoever is being served looks whether the new rules still let them.
+        let mut renewals = reload.rules.subscribe();
+        let awake = Arc::clone(&closing);
         let mut signals = self.signals;
         signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
+            tokio::spawn(async move {
+                while renewals.changed().await.is_ok() {
+                    awake.wake();
+                }
+            });
         });
         self.journal.note("stopping: running requests have 10 s to finish; once more to stop at once");
         stop.send_replace(Stop::Gracefully);

@@ -27,6 +27,7 @@ mod it {
         mod forwarding;
         mod http2;
         mod mishaps;
+        mod signin;
         mod smuggling;
         mod stopping;
         mod streams;

@@ -57,11 +57,12 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     let pair = if settings.ssl.enabled { Some(opening::pair(&settings)?) } else { None };
     let mut own_names = names::own_names();
     own_names.extend(pair.iter().flat_map(Pair::names));
-    let making = Making::new(settings, accounts, own_names)?;
+    let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
-    let (rules, notes) = making.rules(&resolved)?;
-    let settings = making.settings();
+    let (mut rules, mut notes) = making.rules(&resolved)?;
     let warnings = making.start_gate(&rules)?;
+    notes.extend(making.keep_sessions(&mut rules));
+    let settings = making.settings();
     let listeners = Listener::bind_all(settings)?;
     let journal = Journal::open(JournalOptions {
         access_log: (settings.listen && settings.logging.enable_access_log)

@@ -59,8 +59,12 @@ pub fn config_flag(flags: &Flags) -> String {
     }
 }
 
-/// `text` as one word of a shell.
+/// `text` as one word of a shell; as it is where that is safe.
 pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,+@%".contains(&byte);
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
     format!("'{}'", text.replace('\'', "'\\''"))
 }
 

@@ -285,8 +285,8 @@ pub const KEYS: &[Key] = &[
     own("identityHeader", Kind::Header, "", "Tell the app the user name in this header"),
     own("passAuthorization", Kind::Switch, "false", "Hand the login on to the app"),
     own("publicPaths", Kind::UrlPaths, "[]", "Paths a listed address may read without a password"),
-    own("session.enabled", Kind::Switch, "false", "Remember a login with a cookie"),
-    own("session.lifetime", Kind::Duration, "30d", "How long a login is remembered"),
+    own("session.enabled", Kind::Switch, "true", "Sign in once, with a form, and be remembered by a cookie"),
+    own("session.lifetime", Kind::Duration, "30d", "How long a login is remembered after the last visit"),
     own("requireHttps", Kind::Switch, "false", "Refuse plain http"),
     own("guests", Kind::Guests, "[]", "Addresses that may come in for a time"),
     own(

@@ -1,6 +1,7 @@
 //! Whether to start at all: an app that everyone on the network could use is not served by accident.
 
 use std::fmt;
+use std::net::IpAddr;
 
 use super::problem::Origin;
 use super::settings::Settings;
@@ -31,6 +32,21 @@ pub enum Refusal {
     DefaultPassword(Origin),
     /// Other devices can connect and the user name or the password is empty.
     EmptyLogin(Origin),
+    /// A listed address needs no password (`satisfy: any`), and this entry of the whitelist covers a trusted proxy,
+    /// through which everybody comes.
+    ListedProxy {
+        /// The entry.
+        entry: String,
+        /// The proxy, as it stands in `trustedProxies`.
+        proxy: String,
+    },
+    /// The same with the gateway of the container network.
+    ListedGateway {
+        /// The entry.
+        entry: String,
+        /// The gateway's address.
+        gateway: IpAddr,
+    },
 }
 
 /// What is worth knowing about a start that goes ahead.
@@ -46,6 +62,9 @@ pub enum Warning {
     EmptyLogin,
     /// These accounts have no password.
     NoPassword(Vec<String>),
+    /// Names and passwords of accounts are asked for, and no account that can be used has one. With the account that
+    /// could be given one, if there is any. No refusal: taking the last password away has to count at once.
+    NobodyCanSignIn(Option<String>),
 }
 
 /// Whether `serve` may start with `settings` and, where accounts are in use, `accounts`. `everybody` is an entry of
@@ -75,6 +94,11 @@ pub fn start_gate(
     }
     if login && !beyond_loopback(settings) && empty_login(settings) {
         warnings.push(Warning::EmptyLogin);
+    }
+    let can_sign_in = |account: &Account| account.enabled && account.has_password;
+    if login && settings.per_user_basic_auth && !accounts.iter().any(can_sign_in) {
+        let open = accounts.iter().find(|account| account.enabled);
+        warnings.push(Warning::NobodyCanSignIn(open.map(|account| account.handle.clone())));
     }
     if settings.listen && settings.enable_user_accounts {
         let open: Vec<_> =
@@ -153,6 +177,16 @@ impl fmt::Display for Refusal {
                     "other devices can connect (`listen: true`) and the password is the default one ({origin})"
                 )
             }
+            Self::ListedProxy { entry, proxy } => write!(
+                f,
+                "`satisfy: any` asks a listed address for no password, and `{entry}` in the whitelist covers the \
+                 trusted proxy `{proxy}`, through which everybody comes"
+            ),
+            Self::ListedGateway { entry, gateway } => write!(
+                f,
+                "`satisfy: any` asks a listed address for no password, and `{entry}` in the whitelist covers {gateway}, \
+                 the gateway of this container, by whose address everybody may come"
+            ),
             Self::EmptyLogin(origin) => {
                 write!(
                     f,
@@ -164,33 +198,64 @@ impl fmt::Display for Refusal {
 }
 
 impl Refusal {
-    /// Three ways out, each one line.
+    /// The refusal with what to do about it.
     #[must_use]
-    pub fn fixes(&self) -> [&'static str; 3] {
-        const ALONE: &str = "to use it on this computer only: `innkeeper serve --no-listen`";
-        const LISTED: &str = "to let in listed addresses only: `innkeeper serve --whitelist`";
-        match self {
-            Self::Open => [
-                LISTED,
-                "to ask for a password: set `basicAuthUser`, then `innkeeper serve --basic-auth-mode`",
-                ALONE,
-            ],
-            Self::OpenAdmins(_) => {
-                [LISTED, "to keep the accounts: give every admin a password in SillyTavern", ALONE]
+    pub fn error(&self, settings: &Settings, config_flag: &str) -> Error {
+        self.fixes(settings, config_flag).into_iter().fold(Error::new(self.to_string()), Error::hint)
+    }
+
+    /// Ways out, each one line with a command. `config_flag` is what a command needs to find the settings,
+    /// ` --config 'x'`, or nothing. What a flag or a variable says, no command can change: there the fix is a flag.
+    #[must_use]
+    pub fn fixes(&self, settings: &Settings, config_flag: &str) -> Vec<String> {
+        let set = |key: &str, value: &str, flag: &str| match settings.origin(key) {
+            Origin::Flag(_) | Origin::Variable(_) => format!("`innkeeper serve {flag}`"),
+            Origin::File { .. } | Origin::Default => {
+                format!("`innkeeper config set {key} {value}{config_flag}`")
             }
-            Self::DefaultPassword(_) | Self::EmptyLogin(_) => [
-                "choose a password of your own: `basicAuthUser.password` in the settings file",
-                "to let in listed addresses only, without a password: `innkeeper serve --whitelist --no-basic-auth-mode`",
-                ALONE,
+        };
+        let alone = || format!("to use it on this computer only: {}", set("listen", "false", "--no-listen"));
+        let listed =
+            || format!("to let in listed addresses only: {}", set("whitelistMode", "true", "--whitelist"));
+        let everybody = || {
+            format!("to ask everybody for a password: {}", set("innkeeper.satisfy", "all", "--satisfy all"))
+        };
+        match self {
+            Self::Open => {
+                let password = format!("to ask for a password: `innkeeper auth set{config_flag}`");
+                vec![listed(), password, alone()]
+            }
+            Self::OpenAdmins(handles) => {
+                let mut fixes = vec![listed()];
+                fixes.extend(handles.iter().map(|handle| {
+                    format!("to protect the account: `innkeeper auth user password {handle}{config_flag}`")
+                }));
+                fixes.push(alone());
+                fixes
+            }
+            Self::DefaultPassword(_) | Self::EmptyLogin(_) => {
+                let mut fixes = vec![format!("to choose a password: `innkeeper auth set{config_flag}`")];
+                if settings.whitelist_mode {
+                    let off = set("basicAuthMode", "false", "--no-basic-auth-mode");
+                    fixes.push(format!("to let in listed addresses without a password: {off}"));
+                }
+                fixes.push(alone());
+                fixes
+            }
+            Self::ListedProxy { entry, .. } => vec![
+                everybody(),
+                format!(
+                    "to list the visitors and not the proxy: `innkeeper whitelist remove '{entry}'{config_flag}`"
+                ),
+                alone(),
+            ],
+            Self::ListedGateway { .. } => vec![
+                everybody(),
+                "to see the visitors' own addresses: let the container use the network of its host".to_owned(),
+                "to list the visitors and not the gateway: `whitelistDockerHosts: false`, or take the entry out of the whitelist"
+                    .to_owned(),
             ],
         }
-    }
-}
-
-impl From<Refusal> for Error {
-    fn from(refusal: Refusal) -> Self {
-        let fixes = refusal.fixes();
-        fixes.into_iter().fold(Self::new(refusal.to_string()), Self::hint)
     }
 }
 
@@ -205,6 +270,13 @@ impl fmt::Display for Warning {
             }
             Self::PlainHttp => f.write_str("passwords cross the network in the clear; `--ssl` encrypts them"),
             Self::EmptyLogin => f.write_str("the user name or the password of `basicAuthUser` is empty"),
+            Self::NobodyCanSignIn(Some(handle)) => write!(
+                f,
+                "nobody can sign in, because no account has a password; `innkeeper auth user password {handle}` sets one"
+            ),
+            Self::NobodyCanSignIn(None) => f.write_str(
+                "nobody can sign in, because there is no account that can be used; `innkeeper auth user add` makes one",
+            ),
             Self::NoPassword(handles) => write!(f, "accounts without a password: {}", handles.join(", ")),
         }
     }

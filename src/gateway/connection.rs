@@ -3,6 +3,7 @@
 //! This loop is ours because it is what the program is for and what its speed hangs on; HTTP/2 is salvo's
 //! (`http2.rs`). Every waiting place watches three things at once: the peer, the deadline, and a server that stops.
 
+mod form;
 mod forwarding;
 
 use std::future::poll_fn;
@@ -71,6 +72,7 @@ impl Connection {
                     proof = Some(self.gate.prove(claim).await);
                     continue;
                 }
+                Plan::Form { form, sending } => self.take_form(&form, sending).await,
                 Plan::Forward(order) => self.forward(order, fresh_upstream).await,
                 Plan::Answer { response, sending } => {
                     let sending = self.take_request(sending);

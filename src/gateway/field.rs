@@ -1,7 +1,7 @@
 //! What a header field means to a gateway: which fields steer a request, which never pass.
 //!
-//! Names are compared without case and with `_` read as `-`: many applications (CGI, WSGI, PHP) cannot tell
-//! `Remote_User` from `Remote-User`, so neither form of a guarded name may pass.
+//! Names are compared without case and with everything that is neither letter nor digit read as `-`: many applications
+//! (CGI, WSGI, PHP) cannot tell `Remote_User` or `Remote.User` from `Remote-User`, so no form of a guarded name passes.
 
 /// The meaning of one header field, from its name alone.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -18,8 +18,12 @@ pub enum Field {
     Connection,
     /// `Content-Length`.
     ContentLength,
+    /// `Cookie`: passed on without our own.
+    Cookie,
     /// `Expect`.
     Expect,
+    /// `Sec-Fetch-Site`: passed on, and read where another website may be asking.
+    FetchSite,
     /// `Forwarded` (RFC 7239).
     Forwarded,
     /// `Host`.
@@ -30,6 +34,10 @@ pub enum Field {
     Asserted,
     /// Hop-by-hop without a meaning for us: never passed on.
     HopByHop,
+    /// `Origin`: passed on, and read where another website may be asking.
+    Origin,
+    /// `Set-Cookie`: an upstream's passes unless it would set our own.
+    SetCookie,
     /// `Sec-WebSocket-Key`.
     WebSocketKey,
     /// `Transfer-Encoding`.
@@ -48,8 +56,18 @@ pub enum Field {
 const LONGEST: usize = 40;
 
 /// Prefixes of fields by which proxies assert who the user is, in dashed lower case.
-const ASSERTED_PREFIXES: [&[u8]; 6] =
-    [b"remote-", b"x-forwarded-", b"x-authentik-", b"tailscale-", b"x-auth-request-", b"x-remote-"];
+const ASSERTED_PREFIXES: [&[u8]; 10] = [
+    b"remote-",
+    b"x-forwarded-",
+    b"x-authentik-",
+    b"tailscale-",
+    b"x-auth-request-",
+    b"x-remote-",
+    b"x-webauth-",
+    b"x-authenticated-",
+    b"x-goog-authenticated-",
+    b"x-pomerium-",
+];
 
 impl Field {
     /// The meaning of the field called `name`.
@@ -57,13 +75,15 @@ impl Field {
     pub fn of(name: &[u8]) -> Self {
         // Most fields of a browser begin with another letter than a guarded one.
         let first = name.first().copied().unwrap_or_default() | 0x20;
-        if !matches!(first, b'a' | b'c' | b'e' | b'f' | b'h' | b'k' | b'p' | b'r' | b's' | b't' | b'u' | b'x')
-        {
+        if !matches!(
+            first,
+            b'a' | b'c' | b'e' | b'f' | b'h' | b'k' | b'o' | b'p' | b'r' | b's' | b't' | b'u' | b'x'
+        ) {
             return Self::Other;
         }
         let mut folded = [0_u8; LONGEST];
         for (to, from) in folded.iter_mut().zip(name) {
-            *to = if *from == b'_' { b'-' } else { from.to_ascii_lowercase() };
+            *to = fold(*from);
         }
         let folded = &folded[..name.len().min(LONGEST)];
         let meaning = Self::of_folded(folded);
@@ -71,12 +91,10 @@ impl Field {
         // take for an assertion is caught in its underscore form, and then it must not steer us.
         match meaning {
             Self::Other | Self::Asserted => meaning,
-            Self::XForwardedFor | Self::XRealIp | Self::CfConnectingIp | Self::Forwarded
-                if name.contains(&b'_') =>
-            {
+            Self::XForwardedFor | Self::XRealIp | Self::CfConnectingIp | Self::Forwarded if is_odd(name) => {
                 Self::Asserted
             }
-            _ if name.contains(&b'_') => Self::Other,
+            _ if is_odd(name) => Self::Other,
             _ => meaning,
         }
     }
@@ -88,6 +106,7 @@ impl Field {
             b"cf-connecting-ip" => Self::CfConnectingIp,
             b"connection" => Self::Connection,
             b"content-length" => Self::ContentLength,
+            b"cookie" => Self::Cookie,
             b"expect" => Self::Expect,
             b"forwarded" => Self::Forwarded,
             b"host" => Self::Host,
@@ -98,7 +117,10 @@ impl Field {
             | b"proxy-connection"
             | b"te"
             | b"trailer" => Self::HopByHop,
+            b"origin" => Self::Origin,
+            b"sec-fetch-site" => Self::FetchSite,
             b"sec-websocket-key" => Self::WebSocketKey,
+            b"set-cookie" => Self::SetCookie,
             b"transfer-encoding" => Self::TransferEncoding,
             b"upgrade" => Self::Upgrade,
             b"user-agent" => Self::UserAgent,
@@ -118,13 +140,22 @@ impl Field {
         }
     }
 
-    /// Whether a client's field of this kind goes on to the upstream as it came.
+    /// Whether a client's field of this kind goes on to the upstream as it came. A `Cookie` goes without ours.
     #[must_use]
     pub const fn passes_to_upstream(self) -> bool {
-        matches!(self, Self::Other | Self::Accept | Self::UserAgent | Self::WebSocketKey)
+        matches!(
+            self,
+            Self::Other
+                | Self::Accept
+                | Self::FetchSite
+                | Self::Origin
+                | Self::SetCookie
+                | Self::UserAgent
+                | Self::WebSocketKey
+        )
     }
 
-    /// Whether an upstream's field of this kind goes on to the client as it came.
+    /// Whether an upstream's field of this kind goes on to the client as it came. A `Set-Cookie` must not be ours.
     #[must_use]
     pub const fn passes_to_client(self) -> bool {
         !matches!(
@@ -139,11 +170,19 @@ impl Field {
     }
 }
 
-/// Whether two names are the same to an application that cannot tell `_` from `-`.
+/// Whether two names are the same to an application that cannot tell `_` or `.` from `-`.
 #[must_use]
 pub fn is_same_name(one: &str, other: &str) -> bool {
-    let folded = |byte: u8| if byte == b'_' { b'-' } else { byte.to_ascii_lowercase() };
-    one.len() == other.len() && one.bytes().map(folded).eq(other.bytes().map(folded))
+    one.len() == other.len() && one.bytes().map(fold).eq(other.bytes().map(fold))
+}
+
+const fn fold(byte: u8) -> u8 {
+    if byte.is_ascii_alphanumeric() { byte.to_ascii_lowercase() } else { b'-' }
+}
+
+/// Whether it is another name to HTTP than the one that it is folded to.
+fn is_odd(name: &[u8]) -> bool {
+    name.iter().any(|byte| !byte.is_ascii_alphanumeric() && *byte != b'-')
 }
 
 /// The names that `Connection` lines list, which are hop-by-hop for this message only.
@@ -205,13 +244,25 @@ mod tests {
             "x_rewrite_url",
             "CF-Connecting-IPv6",
             "X-Authentik-Meta-Outpost-Configuration-Of-Somebody",
+            "Remote.User",
+            "REMOTE~groups",
+            "X!Forwarded!For",
+            "X-Real.IP",
+            "X-WebAuth-User",
+            "X-Goog_Authenticated.User-Email",
         ] {
             assert_eq!(Field::of(name.as_bytes()), Field::Asserted, "{name}");
             assert!(!Field::of(name.as_bytes()).passes_to_upstream(), "{name}");
         }
         assert_eq!(Field::of(b"x-forwarded-for"), Field::XForwardedFor);
         assert_eq!(Field::of(b"X-Real-IP"), Field::XRealIp);
-        assert_eq!(Field::of(b"Content_Length"), Field::Other);
+        for odd in [&b"Content_Length"[..], b"Coo.kie", b"set_cookie", b"Sec_Fetch-Site", b"Connection."] {
+            assert_eq!(Field::of(odd), Field::Other);
+        }
+        assert_eq!(Field::of(b"COOKIE"), Field::Cookie);
+        assert_eq!(Field::of(b"Set-Cookie"), Field::SetCookie);
+        assert_eq!(Field::of(b"Origin"), Field::Origin);
+        assert_eq!(Field::of(b"sec-fetch-site"), Field::FetchSite);
         assert_eq!(Field::of(b"Remote"), Field::Other);
         assert_eq!(Field::of(b""), Field::Other);
         assert_eq!(Field::of(&[b'x'; 400]), Field::Other);

@@ -8,6 +8,7 @@ use std::net::IpAddr;
 use super::body::{Coding, Decoder};
 use super::field::{self, Field};
 use super::http1::{AnswerHead, Head, Version};
+use crate::policy::session;
 
 /// What the gate found out about a request and tells the upstream.
 #[derive(Debug)]
@@ -26,8 +27,19 @@ pub struct Tidings<'a> {
     pub identity_header: Option<&'a str>,
     /// The user's name, if one signed in.
     pub user: Option<&'a str>,
-    /// The client's `Authorization` passes.
-    pub pass_authorization: bool,
+    /// The `Authorization` that the upstream gets.
+    pub authorization: Passing,
+}
+
+/// What an upstream gets as `Authorization`.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Passing {
+    /// Nothing.
+    Nothing,
+    /// What the client sent, which is between the two of them: nobody else asks for a password.
+    AsItCame,
+    /// This alone: what somebody has proven here.
+    Proven(Vec<u8>),
 }
 
 /// Writes the request head for the upstream. Answers how its body is framed.
@@ -35,12 +47,20 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     put(out, &[head.method.as_bytes(), b" ", tidings.target.as_bytes(), b" HTTP/1.1\r\nHost: "]);
     put(out, &[tidings.host.unwrap_or(tidings.own_host.as_bytes()), b"\r\n"]);
     for (field, kind) in head.fields.iter().zip(&head.kinds) {
-        let passes =
-            kind.passes_to_upstream() || (*kind == Field::Authorization && tidings.pass_authorization);
+        let passes = kind.passes_to_upstream()
+            || (*kind == Field::Authorization && tidings.authorization == Passing::AsItCame);
         let is_ours = tidings.identity_header.is_some_and(|ours| field::is_same_name(field.name, ours));
         if passes && !is_ours && !head.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
+        } else if *kind == Field::Cookie
+            && !head.listed.has(field.name.as_bytes())
+            && let Some(others) = session::without_ours(field.value)
+        {
+            put_field(out, field.name, &others);
         }
+    }
+    if let Passing::Proven(value) = &tidings.authorization {
+        put_field(out, "Authorization", value);
     }
     if let Some(client) = tidings.client {
         put(out, &[b"X-Forwarded-For: "]);
@@ -53,7 +73,7 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     if let Some(host) = tidings.host {
         put_field(out, "X-Forwarded-Host", host);
     }
-    if let Some((name, user)) = tidings.identity_header.zip(tidings.user) {
+    if let Some((name, user)) = tidings.identity_header.zip(tidings.user.filter(|user| is_plain(user))) {
         put_field(out, name, user.as_bytes());
     }
     if head.websocket {
@@ -84,10 +104,12 @@ pub struct Delivery {
 }
 
 /// Writes the answer's head for an HTTP/1 client. `keeps_alive`: the client and the gate would keep the connection.
+/// `cookie`: a `Set-Cookie` field of ours that goes with it.
 pub fn write_answer(
     answer: &AnswerHead<'_>,
     version: Version,
     keeps_alive: bool,
+    cookie: Option<&str>,
     out: &mut Vec<u8>,
 ) -> Delivery {
     put_status(out, answer.status, answer.reason);
@@ -98,10 +120,11 @@ pub fn write_answer(
         if kind == Field::ContentLength {
             length.get_or_insert(field.value);
         }
-        if kind.passes_to_client() && !answer.listed.has(field.name.as_bytes()) {
+        if passes_to_client(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
+    put_cookie(out, cookie);
     let delivery = match (answer.body, length) {
         (Decoder::Length(0), Some(length)) if !matches!(answer.status, 100..=199 | 204) => {
             put_field(out, "Content-Length", length);
@@ -126,15 +149,38 @@ pub fn write_answer(
 }
 
 /// Writes the head that turns an HTTP/1.1 connection into a WebSocket.
-pub fn write_switch(answer: &AnswerHead<'_>, out: &mut Vec<u8>) {
+pub fn write_switch(answer: &AnswerHead<'_>, cookie: Option<&str>, out: &mut Vec<u8>) {
     put_status(out, answer.status, answer.reason);
     out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     for field in answer.fields {
-        if Field::of(field.name.as_bytes()).passes_to_client() && !answer.listed.has(field.name.as_bytes()) {
+        let kind = Field::of(field.name.as_bytes());
+        if passes_to_client(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
+    put_cookie(out, cookie);
     out.extend_from_slice(b"\r\n");
+}
+
+/// Whether an upstream's field goes on to the client: it must not steer the connection, nor set our cookie.
+#[must_use]
+pub fn passes_to_client(kind: Field, value: &[u8]) -> bool {
+    kind.passes_to_client() && !(kind == Field::SetCookie && session::set_by(value))
+}
+
+/// What goes with a cookie of ours: a cache that others use too must not hand it to them (RFC 9111, section 5.2.2.7).
+pub const COOKIE_IS_PRIVATE: &str = "private=\"Set-Cookie\"";
+
+fn put_cookie(out: &mut Vec<u8>, cookie: Option<&str>) {
+    if let Some(cookie) = cookie {
+        put_field(out, "Set-Cookie", cookie.as_bytes());
+        put_field(out, "Cache-Control", COOKIE_IS_PRIVATE.as_bytes());
+    }
+}
+
+/// Whether a name reaches the upstream as the same name: nothing that would end the line or be trimmed away.
+fn is_plain(user: &str) -> bool {
+    !user.is_empty() && user.trim() == user && !user.chars().any(char::is_control)
 }
 
 /// Writes what an HTTP/1 client has to know about its connection.
@@ -199,7 +245,7 @@ mod tests {
         secure: true,
         identity_header: None,
         user: None,
-        pass_authorization: false,
+        authorization: Passing::Nothing,
     };
 
     fn forwarded(request: &str, tidings: &Tidings<'_>) -> String {
@@ -235,6 +281,63 @@ mod tests {
             "GET / HTTP/1.1\nHost: app.test:8000\nX-Forwarded-For: 192.168.0.7\nX-Forwarded-Proto: http\n\
              X-Forwarded-Host: app.test:8000\nRemote-User: alice\n\n"
         );
+    }
+
+    #[test]
+    fn the_name_is_ours_alone_and_only_where_it_stays_the_same() {
+        let forged = [
+            "X-My-User",
+            "x_my_user",
+            "X.MY.USER",
+            "x-My_user",
+            "Remote-User",
+            "Remote_User",
+            "REMOTE.USER",
+            "X-Authentik-Username",
+            "X-Forwarded-User",
+            "Tailscale-User-Login",
+        ];
+        let fields: String = forged.map(|name| name.to_owned() + ": root\n").concat();
+        let request = format!("GET / HTTP/1.1\nHost: a\nConnection: X-My-User, x_my_user\n{fields}\n");
+        for (user, sent) in [
+            (Some("alice"), "X-My-User: alice\n"),
+            (Some("a b\u{e9}"), "X-My-User: a b\u{e9}\n"),
+            (Some("a\r\nX-Evil: 1"), ""),
+            (Some("a\tb"), ""),
+            (Some(" alice"), ""),
+            (Some("alice\u{a0}"), ""),
+            (Some(""), ""),
+            (None, ""),
+        ] {
+            let tidings =
+                Tidings { identity_header: Some("X-My-User"), user, target: "/", client: None, ..TIDINGS };
+            assert_eq!(
+                forwarded(&request, &tidings),
+                format!(
+                    "GET / HTTP/1.1\nHost: app.test:8000\nX-Forwarded-Proto: https\n\
+                     X-Forwarded-Host: app.test:8000\n{sent}\n"
+                ),
+                "{user:?}"
+            );
+        }
+    }
+
+    #[test]
+    fn our_cookie_stays_here() {
+        for (fields, sent) in [
+            ("Cookie: innkeeper=x\n", ""),
+            ("Cookie: a=b; __Host-innkeeper=x\ncookie: c=d\n", "Cookie: a=b\ncookie: c=d\n"),
+            ("Connection: Cookie\nCookie: a=b; innkeeper=x\n", ""),
+        ] {
+            let tidings = Tidings { target: "/", client: None, ..TIDINGS };
+            assert_eq!(
+                forwarded(&format!("GET / HTTP/1.1\nHost: a\n{fields}\n"), &tidings),
+                format!(
+                    "GET / HTTP/1.1\nHost: app.test:8000\n{sent}X-Forwarded-Proto: https\n\
+                     X-Forwarded-Host: app.test:8000\n\n"
+                )
+            );
+        }
     }
 
     #[test]

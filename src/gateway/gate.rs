@@ -8,7 +8,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use hyper::Response;
-use hyper::http::{HeaderMap, HeaderName, HeaderValue, Method};
+use hyper::http::{HeaderMap, Method};
 use tokio::sync::watch;
 
 use super::body::{Coding, Decoder};
@@ -22,12 +22,15 @@ use super::page::{self, Page};
 use super::proving::{Proving, Unproven};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::{Behind, Rules};
+use super::sight;
+use super::signin::{self, Form, OwnPath};
+use super::stay::Stay;
 use super::target::Target;
 use super::upstream::{Failure, Upstream};
 use crate::config;
-use crate::policy::client::{Client, ForwardedHeaders};
+use crate::policy::client::Client;
 use crate::policy::host::HostVerdict;
-use crate::policy::{Decision, Denial, HostCheck, Permit, Settled, Visit};
+use crate::policy::{Decision, HostCheck, Permit, Settled, Visit};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -94,6 +97,13 @@ pub enum Plan {
         /// How the answer is sent.
         sending: Sending,
     },
+    /// A form was sent to us; its body has to be read first.
+    Form {
+        /// The form.
+        form: Form,
+        /// How the answer is sent.
+        sending: Sending,
+    },
     /// A password has to be proven first; then the gate is asked again.
     Prove(Unproven),
 }
@@ -133,6 +143,10 @@ pub struct Order {
     pub sending: Sending,
     /// The client's `Accept`, for a page of ours.
     pub accept: Option<Vec<u8>>,
+    /// A `Set-Cookie` field of ours that goes with the answer.
+    pub cookie: Option<String>,
+    /// Who is being served, for when the rules change meanwhile.
+    pub stay: Stay,
 }
 
 /// What came of a proof that a plan asked for.
@@ -151,6 +165,7 @@ pub struct Wanted {
     path: String,
     headers: HeaderMap,
     accept: Option<Vec<u8>>,
+    cookie: Option<String>,
 }
 
 impl Gate {
@@ -165,6 +180,40 @@ impl Gate {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    /// Whether the rules have changed and no longer let in who is being served. Costs next to nothing while they
+    /// have not; whoever waits is woken when they do.
+    pub fn revokes(&mut self, stay: &Stay) -> bool {
+        if !self.changes.has_changed().unwrap_or(false) {
+            return false;
+        }
+        let rules = Arc::clone(&self.changes.borrow_and_update());
+        let before = std::mem::replace(&mut self.rules, rules);
+        !stay.is_upheld(&self.rules.policy, &before.policy)
+    }
+
+    /// Waits until there are other rules than this gate knows.
+    pub fn next_change(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
+        let mut changes = self.changes.clone();
+        async move {
+            if changes.changed().await.is_err() {
+                // The server stops, and no rules follow.
+                std::future::pending::<()>().await;
+            }
+        }
+    }
+
+    /// Where visits are told.
+    #[must_use]
+    pub fn journal(&self) -> &Journal {
+        &self.shared.journal
+    }
+
+    /// The time by the clock that the policy knows.
+    #[must_use]
+    pub fn now(&self) -> Duration {
+        self.shared.epoch.elapsed()
     }
 
     /// Reads one HTTP/1 request head at the start of `bytes` and judges it. `None`: it is not whole yet.
@@ -204,7 +253,8 @@ impl Gate {
             path: target.split_once('?').map_or(target, |(path, _)| path),
             host,
             authorization: head.first(Field::Authorization),
-            forwarded: forwarded_headers(head),
+            forwarded: sight::forwarded_headers(head),
+            ambient: sight::ambient(head, peer.tls.is_some()),
         };
         let settled = match proof {
             Some(Proof::Busy) => {
@@ -215,18 +265,18 @@ impl Gate {
         };
         let this = &*self;
         let rules = &this.rules;
-        match rules.policy.decide(&visit, settled, self.shared.epoch.elapsed()) {
+        let refused = Refused { rules, head, visit: &visit, target, journal: &this.shared.journal };
+        if let Some(at @ (OwnPath::SignIn | OwnPath::SignOut)) = OwnPath::of(visit.path)
+            && rules.policy.sign_in.as_ref().is_some_and(|sign_in| sign_in.sessions.is_some())
+        {
+            return signin::plan(at, &refused, rules, sending);
+        }
+        match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => {
-                // Whoever cannot say where it is going may be read otherwise by somebody else.
-                let sending =
-                    if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
-                let refused = Refused { rules, head, visit: &visit, target, journal: &this.shared.journal };
-                answer(refused.answer(denial), sending)
-            }
+            Decision::Deny(denial) => refused.refuse(denial, sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
-                authorization: visit.authorization.unwrap_or_default().to_vec(),
+                authorization: visit.authorization.map(<[u8]>::to_vec),
                 address: rules.policy.trust.identify(visit.peer, &visit.forwarded).address(),
                 rules: Arc::clone(rules),
             }),
@@ -260,22 +310,30 @@ impl Gate {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return answer(reply::page(&Page::MethodNotAllowed { allow }, head), sending);
         }
+        let cookie = signin::cookie(rules, head, visit, permit);
+        if OwnPath::of(visit.path).is_some() {
+            return answer(reply::page(&Page::NotFound, head), sending);
+        }
         match &rules.behind {
             Behind::Upstream(upstream) => {
-                Plan::Forward(order(rules, upstream, head, visit, target, permit, sending))
+                let order = order(rules, upstream, head, visit, target, permit, sending);
+                Plan::Forward(Order { cookie, ..order })
             }
             Behind::Folder(folder) => Plan::Folder {
                 wanted: Wanted {
                     folder: Arc::clone(folder),
                     method: head.method.parse().unwrap_or_default(),
                     path: visit.path.to_owned(),
-                    headers: preconditions(head),
+                    headers: sight::preconditions(head),
                     accept: reply::accept(head),
+                    cookie,
                 },
                 sending,
             },
             Behind::Nothing if visit.method == "GET" || visit.method == "HEAD" => {
-                answer(reply::welcome(head, permit, peer), sending)
+                let mut response = reply::welcome(head, permit, peer);
+                signin::add_cookie(response.headers_mut(), cookie.as_deref());
+                answer(response, sending)
             }
             Behind::Nothing => {
                 answer(reply::page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending)
@@ -307,7 +365,10 @@ impl Gate {
     /// Looks for a file.
     pub async fn file(&self, wanted: Wanted) -> Response<AnswerBody> {
         let failure = match wanted.folder.respond(&wanted.method, &wanted.path, &wanted.headers).await {
-            Ok(response) => return response,
+            Ok(mut response) => {
+                signin::add_cookie(response.headers_mut(), wanted.cookie.as_deref());
+                return response;
+            }
             Err(failure) => failure,
         };
         let page = match &failure {
@@ -362,7 +423,7 @@ fn order(
         secure: visit.secure,
         identity_header: rules.identity_header.as_deref(),
         user: permit.user.as_deref(),
-        pass_authorization: rules.pass_authorization || rules.policy.sign_in.is_none(),
+        authorization: signin::authorization(rules, visit, permit),
     };
     let coding = forward::write_request(head, &tidings, &mut bytes);
     let idempotent = matches!(head.method, "GET" | "HEAD" | "OPTIONS" | "PUT" | "DELETE");
@@ -376,25 +437,13 @@ fn order(
         repeatable: idempotent && head.body.is_done() && !head.websocket,
         sending,
         accept: reply::accept(head),
+        cookie: None,
+        stay: Stay::of(head, visit, permit.user.as_ref()),
     }
 }
 
 const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
-}
-
-fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
-    let mut headers = ForwardedHeaders::default();
-    for (field, kind) in head.fields.iter().zip(&head.kinds) {
-        match kind {
-            Field::XRealIp => headers.x_real_ip.push(field.value),
-            Field::CfConnectingIp => headers.cf_connecting_ip.push(field.value),
-            Field::XForwardedFor => headers.x_forwarded_for.push(field.value),
-            Field::Forwarded => headers.forwarded.push(field.value),
-            _ => {}
-        }
-    }
-    headers
 }
 
 /// The answer to bytes that are no request.
@@ -417,18 +466,3 @@ const LAST: Sending = Sending {
     body: Decoder::empty(),
     bodyless: false,
 };
-
-/// The fields that a file's answer depends on.
-fn preconditions(head: &Head<'_>) -> HeaderMap {
-    const NAMES: [&str; 6] =
-        ["if-match", "if-modified-since", "if-none-match", "if-range", "if-unmodified-since", "range"];
-    let mut map = HeaderMap::new();
-    for field in head.fields {
-        if let Some(name) = NAMES.into_iter().find(|name| field.name.eq_ignore_ascii_case(name))
-            && let Ok(value) = HeaderValue::from_bytes(field.value)
-        {
-            map.append(HeaderName::from_static(name), value);
-        }
-    }
-    map
-}

@@ -189,6 +189,20 @@ impl<'a> Head<'a> {
         self.fields.iter().zip(&self.kinds).filter(move |(_, of)| **of == kind).map(|(field, _)| field.value)
     }
 
+    /// The value of the field of that kind; empty where there are two, so that neither counts.
+    #[must_use]
+    pub fn sole(&self, kind: Field) -> Option<&'a [u8]> {
+        let mut values = self.all(kind);
+        let value = values.next()?;
+        Some(if values.next().is_some() { b"" } else { value })
+    }
+
+    /// The value of the first field called `name`, which is in lower case: for what only some requests are asked.
+    #[must_use]
+    pub fn named(&self, name: &str) -> Option<&'a [u8]> {
+        self.fields.iter().find(|field| field.name.eq_ignore_ascii_case(name)).map(|field| field.value)
+    }
+
     /// Whether the client keeps the connection for another request.
     #[must_use]
     pub const fn keeps_alive(&self) -> bool {

@@ -2,6 +2,7 @@
 
 mod exchange;
 
+use std::future::poll_fn;
 use std::io;
 use std::pin::Pin;
 use std::task::{Context, Poll, ready};
@@ -21,13 +22,14 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsStream;
 
-use exchange::{Leftover, forward};
+use exchange::{Leftover, send_on};
 
 use super::body::Decoder;
 use super::field::Field;
 use super::gate::{Gate, Peer, Plan};
 use super::http1::{self, Head, Malformed, Version};
 use super::reply::AnswerBody;
+use super::signin::{Form, LARGEST_FORM};
 use super::watch::Presence;
 
 /// Streams that one client may have open at a time (RFC 9113, section 6.5.2, recommends no less than 100).
@@ -150,10 +152,11 @@ impl Handler for Gatekeeper {
         let mut proof = None;
         loop {
             match plan(&mut gate, request, &body, &mut peer, proof.take()) {
+                Plan::Form { form, .. } => return take_form(&gate, &form, body, response).await,
                 Plan::Prove(claim) => proof = Some(gate.prove(claim).await),
                 Plan::Answer { response: answer, .. } => return say(response, answer, body),
                 Plan::Folder { wanted, .. } => return say(response, gate.file(wanted).await, body),
-                Plan::Forward(order) => return forward(&gate, order, body, response).await,
+                Plan::Forward(order) => return send_on(&gate, order, body, response).await,
             }
         }
     }
@@ -206,6 +209,29 @@ fn plan(
         head.body = Decoder::chunked();
     }
     gate.judge(&head, 0, peer, proof)
+}
+
+/// Reads a form that is sent to us, and answers it.
+async fn take_form(gate: &Gate, form: &Form, mut body: ReqBody, response: &mut Response) {
+    let mut bytes = Vec::new();
+    let reading = async {
+        while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
+            let Ok(data) = frame.map_err(drop)?.into_data() else { continue };
+            bytes.extend_from_slice(&data);
+            if bytes.len() > LARGEST_FORM {
+                return Ok(());
+            }
+        }
+        // To hyper a reset without an error is an end like any other.
+        if body.is_end_stream() { Ok(()) } else { Err(()) }
+    };
+    let read = tokio::time::timeout(gate.limits().body, reading).await;
+    let answer = match read {
+        Ok(Ok(())) if bytes.len() > LARGEST_FORM => form.too_large(),
+        Ok(Ok(())) => form.answer(gate, &bytes).await,
+        Ok(Err(())) | Err(_) => form.too_slow(),
+    };
+    say(response, answer, body);
 }
 
 fn say(response: &mut Response, answer: hyper::Response<AnswerBody>, unread: ReqBody) {

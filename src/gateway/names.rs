@@ -17,6 +17,25 @@ pub fn in_container() -> bool {
     Path::new("/.dockerenv").exists() || Path::new("/run/.containerenv").exists()
 }
 
+/// The gateway of the container that this process runs in: behind it every visitor may look the same.
+#[must_use]
+pub fn container_gateway() -> Option<IpAddr> {
+    if !in_container() {
+        return None;
+    }
+    gateway(&std::fs::read_to_string("/proc/net/route").ok()?)
+}
+
+/// The gateway of the default route in Linux' table, whose numbers are in the byte order of the machine.
+fn gateway(routes: &str) -> Option<IpAddr> {
+    routes.lines().skip(1).find_map(|line| {
+        let mut columns = line.split_ascii_whitespace().skip(1);
+        let (destination, gateway) = (columns.next()?, columns.next()?);
+        let gateway = u32::from_str_radix(gateway, 16).ok().filter(|gateway| *gateway != 0)?;
+        (destination == "00000000").then(|| IpAddr::from(gateway.to_ne_bytes()))
+    })
+}
+
 /// Looks all `entries` up. A name that cannot be looked up now keeps what it stood for `before`. Blocks.
 #[must_use]
 pub fn resolve(entries: &[Entry], before: &Resolved) -> Resolved {
@@ -78,4 +97,21 @@ fn networks(wanted: impl Fn(&str) -> bool) -> Vec<IpPattern> {
 
 fn is_container_bridge(name: &str) -> bool {
     ["docker", "br-", "podman", "cni", "veth"].iter().any(|prefix| name.starts_with(prefix))
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[cfg(target_endian = "little")]
+    #[test]
+    fn the_gateway_is_the_one_of_the_default_route() {
+        let table = "Iface\tDestination\tGateway \tFlags\tRefCnt\tUse\tMetric\tMask\n\
+                     eth0\t000011AC\t00000000\t0001\t0\t0\t0\t0000FFFF\n\
+                     eth0\t00000000\t010011AC\t0003\t0\t0\t0\t00000000\n";
+        assert_eq!(gateway(table), Some([172, 17, 0, 1].into()));
+        for table in ["", "Iface\n", "x\nx\n", "x\neth0\t00000000\t00000000\n", "x\neth0\t00000000\tzz\n"] {
+            assert_eq!(gateway(table), None, "{table}");
+        }
+    }
 }

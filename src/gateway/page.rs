@@ -39,6 +39,20 @@ pub enum Page<'a> {
         /// What the password is for (RFC 7617 section 2), shown by some browsers.
         realm: &'a str,
     },
+    /// The form in which a person signs in, in place of the browser's own dialog.
+    SignInForm {
+        /// Where it leads when the password is right: a path of this server.
+        next: &'a str,
+        /// Why it is shown, which decides its status.
+        reason: Reason,
+    },
+    /// 200: the button by which a person signs out.
+    SignOut {
+        /// The visitor's own name, if they are signed in.
+        user: Option<&'a str>,
+    },
+    /// 403: another website made the browser send this.
+    CrossSite,
     /// 429: too many wrong passwords.
     TooManyAttempts {
         /// Seconds until the next try counts.
@@ -110,6 +124,27 @@ pub enum Page<'a> {
     },
 }
 
+/// Why somebody sees the sign-in form.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Reason {
+    /// 200: they asked for it.
+    Asked,
+    /// 401: what they asked for is for people who have signed in.
+    Needed,
+    /// 401: the name or the password is wrong. The same for an unknown and a disabled account.
+    Wrong,
+    /// 429: too many were wrong.
+    TooManyAttempts {
+        /// Seconds until the next try counts.
+        retry_after_seconds: u64,
+    },
+    /// 503: too many people sign in at once.
+    Busy {
+        /// Seconds until another try makes sense.
+        retry_after_seconds: u64,
+    },
+}
+
 /// Why an address may not come in.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Refusal<'a> {
@@ -163,12 +198,18 @@ pub fn render(page: &Page<'_>, accept: Option<&[u8]>) -> Response<Bytes> {
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::CONTENT_SECURITY_POLICY, CONTENT_SECURITY_POLICY.clone());
     headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
-    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
+    headers.insert(header::REFERRER_POLICY, HeaderValue::from_static(page.referrer_policy()));
     headers.insert(HeaderName::from_static("x-robots-tag"), HeaderValue::from_static("noindex"));
     headers.insert(MARK, HeaderValue::from_static(sheet.name));
     page.add_headers(headers);
     *response.body_mut() = Bytes::from(body);
     response
+}
+
+/// Whether a page would be shown as HTML, which alone can hold a form.
+#[must_use]
+pub fn is_html_wanted(accept: Option<&[u8]>) -> bool {
+    Form::wanted(accept) == Form::Html
 }
 
 /// What a page is, apart from the visit it is shown for.
@@ -215,6 +256,9 @@ impl Page<'_> {
         let (status, (name, template), retry) = match self {
             Self::Refused { .. } => (StatusCode::FORBIDDEN, template!("refused"), Nameless(RETRY_SECONDS)),
             Self::SignIn { .. } => (StatusCode::UNAUTHORIZED, template!("sign-in"), ByHand),
+            Self::SignInForm { reason, .. } => (reason.status(), template!("sign-in-form"), ByHand),
+            Self::SignOut { .. } => (StatusCode::OK, template!("sign-out"), ByHand),
+            Self::CrossSite => (StatusCode::FORBIDDEN, template!("cross-site"), ByHand),
             Self::TooManyAttempts { .. } => {
                 (StatusCode::TOO_MANY_REQUESTS, template!("too-many-attempts"), ByHand)
             }
@@ -258,6 +302,11 @@ impl Page<'_> {
                 values
             }
             Self::SignIn { realm } => vec![("realm", (*realm).into())],
+            Self::SignInForm { next, reason } => {
+                let problem = reason.problem().map_or(Value::Absent, Value::from);
+                vec![("next", Value::Whole((*next).into())), ("problem", problem)]
+            }
+            Self::SignOut { user } => vec![("user", (*user).into())],
             Self::TooManyAttempts { retry_after_seconds } | Self::Busy { retry_after_seconds } => {
                 vec![
                     ("seconds", Value::Number(*retry_after_seconds)),
@@ -282,7 +331,7 @@ impl Page<'_> {
                 vec![("url", (*url).into()), ("link", link.into())]
             }
             Self::MethodNotAllowed { allow } => vec![("allow", (*allow).into())],
-            Self::NotFound | Self::HeadTooLarge | Self::Broken => Vec::new(),
+            Self::CrossSite | Self::NotFound | Self::HeadTooLarge | Self::Broken => Vec::new(),
             Self::Welcome { address, verdict, rule, user, protocol, tls, next } => vec![
                 ("address", (*address).into()),
                 ("verdict", (*verdict).into()),
@@ -295,13 +344,27 @@ impl Page<'_> {
         }
     }
 
+    /// What the browser may tell of this page's address when it goes elsewhere. Without one it would not even say
+    /// that a form was sent from this server (`Origin: null`, Fetch standard, "append a request Origin header").
+    const fn referrer_policy(&self) -> &'static str {
+        match self {
+            Self::SignInForm { .. } | Self::SignOut { .. } => "same-origin",
+            _ => "no-referrer",
+        }
+    }
+
     /// The headers that only some pages have.
     fn add_headers(&self, headers: &mut HeaderMap) {
         match self {
             Self::SignIn { realm } => {
                 headers.insert(header::WWW_AUTHENTICATE, challenge(realm));
             }
-            Self::TooManyAttempts { retry_after_seconds } | Self::Busy { retry_after_seconds } => {
+            Self::TooManyAttempts { retry_after_seconds }
+            | Self::Busy { retry_after_seconds }
+            | Self::SignInForm {
+                reason: Reason::TooManyAttempts { retry_after_seconds } | Reason::Busy { retry_after_seconds },
+                ..
+            } => {
                 headers.insert(header::RETRY_AFTER, HeaderValue::from(*retry_after_seconds));
             }
             Self::MethodNotAllowed { allow } => {
@@ -312,6 +375,32 @@ impl Page<'_> {
                 );
             }
             _ => {}
+        }
+    }
+}
+
+impl Reason {
+    const fn status(self) -> StatusCode {
+        match self {
+            Self::Asked => StatusCode::OK,
+            Self::Needed | Self::Wrong => StatusCode::UNAUTHORIZED,
+            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
+            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
+        }
+    }
+
+    fn problem(self) -> Option<String> {
+        match self {
+            Self::Asked | Self::Needed => None,
+            Self::Wrong => Some("The name or the password is wrong.".to_owned()),
+            Self::TooManyAttempts { retry_after_seconds } => Some(format!(
+                "Too many wrong passwords came from where you are. Wait {}, then try again.",
+                duration(retry_after_seconds)
+            )),
+            Self::Busy { retry_after_seconds } => Some(format!(
+                "Many people are signing in just now. Wait {}, then try again.",
+                duration(retry_after_seconds)
+            )),
         }
     }
 }
@@ -498,6 +587,10 @@ Or show a folder of files
         let expected = [
             (403, "refused", None),
             (401, "sign-in", Some(("www-authenticate", r#"Basic realm="Innkeeper", charset="UTF-8""#))),
+            (401, "sign-in-form", None),
+            (429, "sign-in-form", Some(("retry-after", "30"))),
+            (200, "sign-out", None),
+            (403, "cross-site", None),
             (429, "too-many-attempts", Some(("retry-after", "30"))),
             (403, "unknown-host", None),
             (400, "malformed", None),
@@ -526,7 +619,14 @@ Or show a folder of files
                     ("cache-control", "no-store"),
                     ("content-length", length.as_str()),
                     ("content-type", media_type),
-                    ("referrer-policy", "no-referrer"),
+                    (
+                        "referrer-policy",
+                        if matches!(name, "sign-in-form" | "sign-out") {
+                            "same-origin"
+                        } else {
+                            "no-referrer"
+                        },
+                    ),
                     ("vary", "accept"),
                     ("x-content-type-options", "nosniff"),
                     ("x-innkeeper", name),
@@ -655,6 +755,8 @@ Or show a folder of files
             refused(Refusal::Claimed { claimed: text }),
             refused(Refusal::Unreadable { header: text }),
             Page::SignIn { realm: text },
+            Page::SignInForm { next: text, reason: Reason::Wrong },
+            Page::SignOut { user: Some(text) },
             Page::UnknownHost { host: text, command: Some(text) },
             Page::Malformed { what: text },
             Page::UpstreamDown { upstream: text, why: text },
@@ -775,10 +877,13 @@ Or show a folder of files
             for tag in sheet.template.split('<').skip(1).map(|rest| rest.split_once('>').unwrap().0) {
                 let name = tag.trim_start_matches('/').split(' ').next().unwrap();
                 let plain = ["h1", "h2", "p", "dl", "div", "dt", "dd", "ul", "li", "pre", "code"];
-                assert!(plain.contains(&name) || name == "a", "`{tag}` in {}", sheet.name);
+                let screen = ["a", "form", "label", "input", "button"];
+                assert!(plain.contains(&name) || screen.contains(&name), "`{tag}` in {}", sheet.name);
             }
             let words = without_links(sheet.template);
-            assert!(!words.contains("<a "), "a link outside what is meant for a screen in {}", sheet.name);
+            for tag in ["<a ", "<form", "<label", "<input", "<button"] {
+                assert!(!words.contains(tag), "{tag} outside what is meant for a screen in {}", sheet.name);
+            }
             assert_eq!(
                 words.matches("<code>").count(),
                 words.matches("<pre><code>").count(),
@@ -789,9 +894,12 @@ Or show a folder of files
     }
 
     fn without_links(template: &str) -> String {
-        let mut parts = template.split("<p class=\"screen\">");
-        let first = parts.next().unwrap().to_owned();
-        parts.fold(first, |words, part| words + part.split_once("</p>").unwrap().1)
+        ["p", "form"].into_iter().fold(template.to_owned(), |template, tag| {
+            let (open, close) = (format!("<{tag} class=\"screen\""), format!("</{tag}>"));
+            let mut parts = template.split(&open);
+            let first = parts.next().unwrap().to_owned();
+            parts.fold(first, |words, part| words + part.split_once(&close).unwrap().1)
+        })
     }
 
     /// One of each page, with everything it can say.
@@ -804,6 +912,10 @@ Or show a folder of files
                 contact: Some("ask Ann in the kitchen"),
             },
             Page::SignIn { realm: "Innkeeper" },
+            Page::SignInForm { next: "/chat?id=1", reason: Reason::Wrong },
+            Page::SignInForm { next: "/", reason: Reason::TooManyAttempts { retry_after_seconds: 30 } },
+            Page::SignOut { user: Some("ann") },
+            Page::CrossSite,
             Page::TooManyAttempts { retry_after_seconds: 30 },
             Page::UnknownHost {
                 host: "den.example:8000",

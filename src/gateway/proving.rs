@@ -30,8 +30,8 @@ pub struct Proving {
 pub struct Unproven {
     /// The claim.
     pub claim: Claim,
-    /// The field it came in.
-    pub authorization: Vec<u8>,
+    /// The `Authorization` field it came in, if it came in one.
+    pub authorization: Option<Vec<u8>>,
     /// Who sent it.
     pub address: IpAddr,
     /// The rules it was made under.
@@ -62,7 +62,7 @@ impl Proving {
             let _turn = turn;
             let sign_in = rules.policy.sign_in.as_ref()?;
             let proof = claim.prove();
-            Some(sign_in.settle(&authorization, address, &proof, epoch.elapsed()))
+            Some(sign_in.settle(authorization.as_deref(), address, &proof, epoch.elapsed()))
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Some(settled)) => Proof::Settled(settled),
@@ -114,6 +114,8 @@ mod tests {
             login: Login::Shared(Shared::new("ann", password).expect("a login")),
             proofs: RwLock::new(Proofs::new(&[7; 32], Proofs::LIFETIME)),
             throttle: Arc::new(Mutex::new(Throttle::new(1))),
+            sessions: None,
+            keepsakes: None,
         };
         let policy = Policy {
             addresses: Addresses::Any,
@@ -143,7 +145,12 @@ mod tests {
         let Authorization::Basic(credentials) = Authorization::read(&authorization) else { unreachable!() };
         let sign_in = rules.policy.sign_in.as_ref().expect("a login");
         let claim = sign_in.login.claim(&credentials);
-        Unproven { claim, authorization, address: [192, 0, 2, 7].into(), rules: Arc::clone(rules) }
+        Unproven {
+            claim,
+            authorization: Some(authorization),
+            address: [192, 0, 2, 7].into(),
+            rules: Arc::clone(rules),
+        }
     }
 
     #[tokio::test]

@@ -66,11 +66,12 @@ impl Reload {
     fn renew(&mut self) {
         let made = (self.read_again)().and_then(|(settings, accounts)| {
             let fixed = fixed_at_start(self.making.settings(), &settings);
-            let making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
+            let mut making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
             let resolved = names::resolve(&making.lookups(), &self.resolved);
-            let (rules, notes) = making.rules(&resolved).map_err(|error| vec![error])?;
+            let (mut rules, mut notes) = making.rules(&resolved).map_err(|error| vec![error])?;
             // A file that is only half written may well be readable, and say less than it will.
             making.start_gate(&rules).map_err(|error| vec![error])?;
+            notes.extend(making.keep_sessions(&mut rules));
             Ok((making, resolved, rules, notes, fixed))
         });
         match made {

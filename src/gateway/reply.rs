@@ -4,6 +4,7 @@
 //! the console alone.
 
 use std::io;
+use std::time::Duration;
 
 use bytes::Bytes;
 use http_body_util::combinators::BoxBody;
@@ -11,11 +12,12 @@ use http_body_util::{BodyExt, Full};
 use hyper::{Response, StatusCode};
 
 use super::field::Field;
-use super::gate::Peer;
+use super::gate::{Peer, Plan, Sending};
 use super::http1::{Head, Malformed};
 use super::journal::{Journal, SignInFailure};
-use super::page::{self, Page, Refusal, Step};
+use super::page::{self, Page, Reason, Refusal, Step};
 use super::rules::Rules;
+use super::signin;
 use super::upstream::{Failure, Upstream};
 use crate::policy::client::Client;
 use crate::policy::{Denial, Lack, Permit, Standing, Visit};
@@ -41,6 +43,14 @@ pub struct Refused<'a> {
 }
 
 impl Refused<'_> {
+    /// What happens to a request that is refused.
+    #[must_use]
+    pub fn refuse(&self, denial: Denial, sending: Sending) -> Plan {
+        // Whoever cannot say where it is going may be read otherwise by somebody else.
+        let sending = if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
+        Plan::Answer { response: self.answer(denial), sending }
+    }
+
     /// The page for a refusal, after the owner was told.
     #[must_use]
     pub fn answer(&self, denial: Denial) -> Response<AnswerBody> {
@@ -56,9 +66,16 @@ impl Refused<'_> {
             }
             Denial::Throttled { client, retry_after } => {
                 self.tell_failure(&client, SignInFailure::Limited);
-                let retry_after_seconds =
-                    retry_after.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX);
+                let retry_after_seconds = whole_seconds(retry_after);
+                if self.is_for_form() {
+                    return self.form(Reason::TooManyAttempts { retry_after_seconds });
+                }
                 self.page(&Page::TooManyAttempts { retry_after_seconds })
+            }
+            Denial::CrossSite(client) => {
+                let reason = "Another website made the browser ask, or it does not say which one did";
+                self.tell(&client, &client.to_string(), reason, None);
+                self.page(&Page::CrossSite)
             }
             Denial::SignIn { client, lack } => {
                 match lack {
@@ -66,9 +83,22 @@ impl Refused<'_> {
                     Lack::Unreadable => self.tell_failure(&client, SignInFailure::Unreadable),
                     Lack::Wrong => self.tell_failure(&client, SignInFailure::Wrong),
                 }
+                if self.is_for_form() {
+                    return self.form(if lack == Lack::Wrong { Reason::Wrong } else { Reason::Needed });
+                }
                 self.page(&Page::SignIn { realm: REALM })
             }
         }
+    }
+
+    /// Whether it is answered with the form and not with a challenge, on which a browser would open its own dialog.
+    fn is_for_form(&self) -> bool {
+        let sign_in = self.rules.policy.sign_in.as_ref();
+        sign_in.is_some_and(|sign_in| sign_in.sessions.is_some()) && signin::is_navigation(self.head)
+    }
+
+    fn form(&self, reason: Reason) -> Response<AnswerBody> {
+        self.page(&Page::SignInForm { next: signin::next_path(self.target), reason })
     }
 
     fn garbled(&self, client: &Client) -> Response<AnswerBody> {
@@ -206,6 +236,12 @@ pub fn too_slow() -> Response<AnswerBody> {
     let mut response = malformed(Malformed::Syntax("its head did not come to its end in time"));
     *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
     response
+}
+
+/// A wait as `Retry-After` gives it: in whole seconds, never shorter than it is.
+#[must_use]
+pub fn whole_seconds(wait: Duration) -> u64 {
+    wait.as_millis().div_ceil(1000).try_into().unwrap_or(u64::MAX)
 }
 
 /// A page in the form that the request asks for.

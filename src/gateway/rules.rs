@@ -7,6 +7,8 @@ use std::time::Duration;
 
 use super::files::Folder;
 use super::names;
+use super::session_key;
+use super::shortcut;
 use super::upstream::Upstream;
 use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
@@ -14,6 +16,7 @@ use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
+use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
 use crate::policy::throttle::Throttle;
 use crate::policy::whitelist::{Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
@@ -64,6 +67,24 @@ pub struct Making {
     throttle: Arc<Mutex<Throttle>>,
     behind: Behind,
     proof_key: [u8; 32],
+    session_key: SessionKey,
+    ended: Arc<Ended>,
+    keepsakes: Arc<Keepsakes>,
+}
+
+/// What sessions are signed with.
+#[derive(Clone, Copy)]
+enum SessionKey {
+    /// One that nobody keeps: the file was not looked for.
+    Passing(Key),
+    /// That of the file, or of this run where there can be none.
+    Settled(Key),
+}
+
+impl std::fmt::Debug for SessionKey {
+    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
+        f.write_str("SessionKey(…)")
+    }
 }
 
 impl Making {
@@ -74,9 +95,7 @@ impl Making {
     pub fn new(settings: Settings, accounts: Accounts, own_names: Vec<String>) -> Result<Self, Error> {
         let behind = behind(&settings)?;
         let throttle = Throttle::new(settings.rate_limiting.basic_auth_max_attempts);
-        let mut proof_key = [0; 32];
-        getrandom::fill(&mut proof_key)
-            .map_err(|error| Error::new("the system gives no random numbers").caused_by(error.to_string()))?;
+        let (proof_key, passing) = (session_key::random()?, session_key::random()?);
         Ok(Self {
             settings,
             accounts,
@@ -84,7 +103,26 @@ impl Making {
             throttle: Arc::new(Mutex::new(throttle)),
             behind,
             proof_key,
+            session_key: SessionKey::Passing(passing),
+            ended: Arc::default(),
+            keepsakes: Arc::default(),
         })
+    }
+
+    /// Reads the key of the sessions from its file beside the settings, or makes it, once `rules` have sessions for it
+    /// to sign: they then survive a restart. What comes back is what the owner should know. Not before the start gate:
+    /// a server that does not start leaves nothing behind.
+    pub fn keep_sessions(&mut self, rules: &mut Rules) -> Option<String> {
+        let settings = &self.settings;
+        let SessionKey::Passing(passing) = self.session_key else { return None };
+        let sign_in = rules.policy.sign_in.as_mut().filter(|sign_in| sign_in.sessions.is_some())?;
+        let (key, note) = match session_key::read_or_make(&settings.folder) {
+            Ok(key) => (key, None),
+            Err(error) => (passing, Some(session_key::note(&error))),
+        };
+        self.session_key = SessionKey::Settled(key);
+        sign_in.sessions = self.sessions();
+        note
     }
 
     /// The same anew, from other settings and accounts. Failed sign-ins are not forgiven, and connections to an app
@@ -108,6 +146,9 @@ impl Making {
             own_names: self.own_names.clone(),
             throttle: Arc::clone(&self.throttle),
             proof_key: self.proof_key,
+            session_key: self.session_key,
+            ended: Arc::clone(&self.ended),
+            keepsakes: Arc::clone(&self.keepsakes),
         })
     }
 
@@ -209,7 +250,18 @@ impl Making {
             Addresses::Any => None,
             Addresses::Listed(list) => list.covers_everyone(),
         };
-        Ok(config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))?)
+        let explained =
+            |refusal: config::Refusal| refusal.error(&self.settings, &config_flag(&self.settings.file));
+        let mut warnings = config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))
+            .map_err(explained)?;
+        match shortcut::refusal(&self.settings, &rules.policy, names::container_gateway()) {
+            Some(refusal) if self.settings.security_override => {
+                warnings.push(config::Warning::Overridden(refusal));
+            }
+            Some(refusal) => return Err(explained(refusal)),
+            None => {}
+        }
+        Ok(warnings)
     }
 
     /// As in SillyTavern, a password is asked for only when other devices can connect.
@@ -226,10 +278,18 @@ impl Making {
             Login::Shared(Shared::new(&user.username, hash)?)
         };
         Ok(Some(SignIn {
+            sessions: self.sessions(),
+            keepsakes: settings.pass_authorization.then(|| Arc::clone(&self.keepsakes)),
             login,
             proofs: RwLock::new(Proofs::new(&self.proof_key, Proofs::LIFETIME)),
             throttle: Arc::clone(&self.throttle),
         }))
+    }
+
+    fn sessions(&self) -> Option<Sessions> {
+        let (SessionKey::Passing(key) | SessionKey::Settled(key)) = &self.session_key;
+        let session = self.settings.session;
+        session.enabled.then(|| Sessions::new(key, session.lifetime, Arc::clone(&self.ended)))
     }
 }
 

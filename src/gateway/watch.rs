@@ -30,6 +30,12 @@ impl Closing {
         wakers.places.into_iter().flatten().for_each(Waker::wake);
     }
 
+    /// Wakes all connections, to look whether they may go on.
+    pub fn wake(&self) {
+        let wakers = self.wakers.lock().unwrap_or_else(PoisonError::into_inner);
+        wakers.places.iter().flatten().for_each(Waker::wake_by_ref);
+    }
+
     /// Whether the server stops.
     #[must_use]
     pub fn is_asked(&self) -> bool {

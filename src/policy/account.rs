@@ -14,7 +14,7 @@ use std::sync::Arc;
 
 use base64::Engine;
 use base64::alphabet;
-use base64::engine::general_purpose::{GeneralPurpose, NO_PAD};
+use base64::engine::general_purpose::{GeneralPurpose, NO_PAD, STANDARD};
 use sha2::{Digest, Sha256};
 use subtle::ConstantTimeEq;
 
@@ -98,6 +98,21 @@ pub struct Credentials {
     pub password: Secret,
 }
 
+impl Credentials {
+    /// What a browser sends of them (RFC 7617). `None`: a name with a colon, which cannot be sent.
+    #[must_use]
+    pub fn authorization(&self) -> Option<String> {
+        let pair = format!("{}:{}", self.user, self.password.expose());
+        (!self.user.contains(':')).then(|| format!("Basic {}", STANDARD.encode(pair)))
+    }
+
+    /// Whether the password is short enough to be held against a hash: 1 KiB at most.
+    #[must_use]
+    pub fn are_readable(&self) -> bool {
+        self.password.expose().len() <= LONGEST_PASSWORD
+    }
+}
+
 /// A text that is never printed, and compared in constant time.
 #[derive(Clone, Eq)]
 pub struct Secret(String);
@@ -146,6 +161,43 @@ impl Login {
             Self::Accounts(accounts) => accounts.find(&credentials.user),
         };
         Claim { hash, password: credentials.password.clone(), subject }
+    }
+
+    /// The login of `user` as it is now, and its name. `None`: nobody of that name may sign in.
+    #[must_use]
+    pub fn version(&self, user: &str) -> Option<(Arc<str>, Version)> {
+        let (hash, subject) = match self {
+            Self::Shared(shared) => shared.find(user),
+            Self::Accounts(accounts) => accounts.find(user),
+        };
+        // Whoever it is: the work must not depend on the name.
+        let version = Version(hash.digest());
+        match subject {
+            Subject::Somebody(user) => Some((user, version)),
+            Subject::Nobody => None,
+        }
+    }
+}
+
+/// What tells a login before a change of its password from the one after. Part of what a session is signed over, and
+/// never sent: it would let anybody who has a cookie try passwords.
+#[derive(Clone, Copy, PartialEq, Eq)]
+pub struct Version([u8; 32]);
+
+impl Version {
+    /// That of a login which does not exist. No session is ever issued for it.
+    pub const NOBODY: Self = Self([0; 32]);
+}
+
+impl AsRef<[u8]> for Version {
+    fn as_ref(&self) -> &[u8] {
+        &self.0
+    }
+}
+
+impl fmt::Debug for Version {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Version(…)")
     }
 }
 

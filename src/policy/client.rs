@@ -177,6 +177,16 @@ impl Trust {
         }
     }
 
+    /// Whether the address of `client` is its own beyond doubt: nobody could have chosen it, and it is no proxy's that
+    /// stands for whoever comes through it. Only such an address takes the place of a password.
+    #[must_use]
+    pub fn is_verified(&self, client: &Client) -> bool {
+        match *client {
+            Client::Direct { address } | Client::Behind { address, .. } => !self.is_proxy(address),
+            Client::Claimed { .. } | Client::Garbled { .. } => false,
+        }
+    }
+
     /// The client as SillyTavern's `Blocked connection from …` and its page write it:
     /// `<socket> (forwarded from <value>)`, without the brackets where the value was not judged. Nothing
     /// is escaped.

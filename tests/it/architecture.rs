@@ -42,9 +42,10 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/cert/",
             "src/gateway/page.rs",
             "src/gateway/page/",
+            "src/policy/session.rs",
         ],
     ),
-    ("hmac", &["src/policy/account/"]),
+    ("hmac", &["src/policy/account/", "src/policy/session.rs"]),
     ("ipnet", &["src/policy/address.rs", "src/policy/whitelist.rs"]),
     ("scrypt", &["src/policy/account/"]),
     (
@@ -54,6 +55,7 @@ const DOORS: &[(&str, &[&str])] = &[
             "src/policy/account/",
             // The names of SillyTavern's records.
             "src/store/",
+            "src/policy/session.rs",
             "src/gateway/page.rs",
             "src/gateway/page/",
         ],
@@ -84,7 +86,7 @@ const DOORS: &[(&str, &[&str])] = &[
     // The server
     ("bytes", &["src/gateway/"]),
     ("gethostname", &["src/gateway/names.rs"]),
-    ("getrandom", &["src/gateway/rules.rs", "src/commands/auth.rs"]),
+    ("getrandom", &["src/gateway/session_key.rs", "src/gateway/signin.rs", "src/commands/auth.rs"]),
     ("http_body_util", &["src/gateway/"]),
     ("httparse", &["src/gateway/"]),
     ("httpdate", &["src/gateway/files/", "src/gateway/connection.rs"]),

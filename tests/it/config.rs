@@ -478,7 +478,19 @@ fn the_gate_refuses_an_open_app() {
     assert_eq!(gate(&accounts, &open_admin, None), Err(Refusal::OpenAdmins(vec!["ann".to_owned()])));
     assert_eq!(gate(&accounts, &closed_admin, None), Ok(vec![Warning::NoPassword(vec!["bob".to_owned()])]));
     let both = Warning::NoPassword(vec!["ann (admin)".to_owned(), "bob".to_owned()]);
-    assert_eq!(gate("listen: true\nenableUserAccounts: true\n", &open_admin, None), Ok(vec![both]));
+    assert_eq!(gate("listen: true\nenableUserAccounts: true\n", &open_admin, None), Ok(vec![both.clone()]));
+    // Accounts that nobody can sign in to.
+    let per_user = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\n\
+                    enableUserAccounts: true\nperUserBasicAuth: true\n";
+    let nobody = Warning::NobodyCanSignIn(Some("ann".to_owned()));
+    assert_eq!(
+        nobody.to_string(),
+        "nobody can sign in, because no account has a password; `innkeeper auth user password ann` sets one"
+    );
+    assert_eq!(gate(per_user, &open_admin, None), Ok(vec![nobody, both]));
+    let disabled = [Account { enabled: false, ..account("ann", true, true) }];
+    assert_eq!(gate(per_user, &disabled, None), Ok(vec![Warning::NobodyCanSignIn(None)]));
+    assert_eq!(gate(per_user, &closed_admin, None), Ok(vec![Warning::NoPassword(vec!["bob".to_owned()])]));
 }
 
 #[test]
@@ -494,7 +506,8 @@ fn the_gate_refuses_a_password_that_everybody_knows() {
     assert_eq!(login("basicAuthUser: {password: x}\n"), Ok(vec![Warning::PlainHttp]));
     assert_eq!(login("basicAuthUser: {password: x}\nssl: {enabled: true}\n"), Ok(vec![]));
     // Names and passwords of the accounts: the one login is not used.
-    assert_eq!(login("enableUserAccounts: true\nperUserBasicAuth: true\n"), Ok(vec![Warning::PlainHttp]));
+    let nobody = vec![Warning::PlainHttp, Warning::NobodyCanSignIn(None)];
+    assert_eq!(login("enableUserAccounts: true\nperUserBasicAuth: true\n"), Ok(nobody));
     // Loopback only: nobody else can try.
     assert_eq!(login("listenAddress: {ipv4: 127.0.0.1}\n"), Ok(vec![]));
     let empty = "listenAddress: {ipv4: 127.0.0.1}\nbasicAuthUser: {password: \"\"}\n";
@@ -505,13 +518,19 @@ fn the_gate_refuses_a_password_that_everybody_knows() {
 
 #[test]
 fn refusals_of_the_gate() {
-    let text = |refusal: Refusal| shown(&Error::from(refusal));
+    let listed = settings("listen: true\nwhitelistMode: true\n");
+    let text = |refusal: Refusal| shown(&refusal.error(&listed, " --config app/config.yaml"));
     let origin = innkeeper::config::Origin::File { path: "config.yaml".into(), line: 9, column: 3 };
     let all = [
         text(Refusal::Open),
         text(Refusal::OpenAdmins(vec!["ann".to_owned(), "eve".to_owned()])),
         text(Refusal::DefaultPassword(origin.clone())),
         text(Refusal::EmptyLogin(origin)),
+        text(Refusal::ListedProxy { entry: "127.0.0.0/8".to_owned(), proxy: "127.0.0.1".to_owned() }),
+        text(Refusal::ListedGateway {
+            entry: "host.docker.internal".to_owned(),
+            gateway: "172.17.0.1".parse().unwrap(),
+        }),
     ];
     golden("gate.txt", &all.join("\n"));
 }

@@ -87,6 +87,11 @@ impl Innkeeper {
             fs::create_dir_all(folder.path().join(name).parent().unwrap()).unwrap();
             fs::write(folder.path().join(name), bytes).unwrap();
         }
+        Self::start_in(folder, top, own)
+    }
+
+    /// The same, in a folder that is furnished already.
+    pub fn start_in(folder: TempDir, top: &str, own: &str) -> Self {
         fs::write(folder.path().join("config.yaml"), settings(top, own)).unwrap();
         let mut child = command(folder.path())
             .arg("serve")
@@ -128,6 +133,11 @@ impl Innkeeper {
     /// Waits until stderr holds `text`.
     pub fn complains(&self, text: &str) {
         self.stderr.wait(text, |said| said.contains(text).then_some(()));
+    }
+
+    /// Where `name` lies in its folder.
+    pub fn path(&self, name: &str) -> PathBuf {
+        self.folder.path().join(name)
     }
 
     /// Writes a file in its folder.

@@ -26,7 +26,10 @@ pub fn off(sources: &Sources<'_>, speech: Speech) -> Result<Exit, Vec<Error>> {
     let warnings = match Gate::of(&settings).map_err(one)? {
         Gate::Open(warnings) => warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
         Gate::Shut(refusal) => {
-            ui::error(&unprotected(&refusal, &sources.config_flag()));
+            let error =
+                Error::new("without the password nothing keeps strangers out").caused_by(refusal.to_string());
+            let fixes = refusal.fixes(&settings, &sources.config_flag());
+            ui::error(&fixes.into_iter().fold(error, Error::hint));
             return Ok(Exit::No);
         }
     };
@@ -57,24 +60,4 @@ impl Gate {
             Err(refusal) => Self::Shut(refusal),
         })
     }
-}
-
-/// Why the password stays, and what would do in its place.
-fn unprotected(refusal: &Refusal, config_flag: &str) -> Error {
-    let error = Error::new("without the password nothing keeps strangers out").caused_by(refusal.to_string());
-    let error = match refusal {
-        Refusal::OpenAdmins(handles) => handles.iter().fold(error, |error, handle| {
-            error
-                .hint(format!("to protect the account: `innkeeper auth user password {handle}{config_flag}`"))
-        }),
-        Refusal::Open | Refusal::DefaultPassword(_) | Refusal::EmptyLogin(_) => error,
-    };
-    error
-        .hint(format!(
-            "to let in listed addresses only: `innkeeper config set whitelistMode true{config_flag}`, then this again"
-        ))
-        .hint(format!(
-            "to use it on this computer only: `innkeeper config set listen false{config_flag}`, then this again"
-        ))
-        .hint(format!("to choose another password: `innkeeper auth set{config_flag}`"))
 }

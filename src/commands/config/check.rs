@@ -60,14 +60,14 @@ impl Findings {
         let trial = opening::trial(settings, Names::LookUp);
         let mut findings = Self { problems: Vec::new(), warnings: Vec::new() };
         let flag = sources.config_flag();
-        findings.problems.extend(trial.refused.into_iter().map(|finding| unwise::lasting(finding, &flag)));
+        findings.problems.extend(trial.refused);
         let theirs = SillyTavern::read(&settings.file).ok().filter(SillyTavern::shares);
         let said = entries::check(settings, &trial.resolved, &flag, &mut findings);
         // What else the server would tell about the lists.
         for note in trial.notes.iter().filter(|note| !said.contains(*note)) {
             findings.warn("list", Error::new(note.as_str()));
         }
-        unwise::gate(&trial.warnings, &flag, &mut findings);
+        unwise::gate(&trial.warnings, settings, &flag, &mut findings);
         if let Some(rules) = &trial.rules {
             unwise::settings(effective, rules, theirs.as_ref(), &flag, &mut findings);
         }

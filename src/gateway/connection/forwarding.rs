@@ -14,6 +14,7 @@ use crate::gateway::flow::{Flow, Interruption};
 use crate::gateway::forward::{self, Delivery};
 use crate::gateway::gate::Order;
 use crate::gateway::http1::{self, AnswerHead, Persistence};
+use crate::gateway::stay::Stay;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 use crate::gateway::watch::Alarm;
 use crate::gateway::wire::Wire;
@@ -76,13 +77,13 @@ impl Connection {
             }
             Reply::ClientGone => Next::Drop,
             Reply::Switch { head } => {
-                self.tunnel(link, head).await;
+                self.tunnel(link, head, &order.stay).await;
                 Next::Drop
             }
             Reply::Answer { head, body, delivery, persistence } => {
                 self.gate.upstream_answered(&order.upstream);
                 let download = Flow::new(head, body, delivery.coding);
-                match self.relay(&mut link, upload, download, delivery).await {
+                match self.relay(&mut link, upload, download, delivery, &order.stay).await {
                     next @ (Next::Drop | Next::CloseBoth | Next::Retry) => next,
                     next => {
                         order.upstream.keep(link, persistence);
@@ -115,10 +116,13 @@ impl Connection {
     ) -> Reply {
         let limits = self.gate.limits();
         self.watch.set(if upload.has_read_all() { limits.answer } else { Some(limits.body) });
-        let Self { wire, input, watch, .. } = self;
+        let Self { wire, input, watch, gate, .. } = self;
         let mut uploading = true;
         let mut progress = 0;
         poll_fn(|cx| {
+            if gate.revokes(&order.stay) {
+                return Poll::Ready(Reply::ClientGone);
+            }
             if uploading {
                 match upload.poll(cx, wire, input, &mut link.wire) {
                     Poll::Pending => {}
@@ -173,13 +177,17 @@ impl Connection {
         mut upload: Flow,
         mut download: Flow,
         delivery: Delivery,
+        stay: &Stay,
     ) -> Next {
         let limit = self.gate.limits().body;
         self.watch.set(Some(limit));
-        let Self { wire, input, watch, .. } = self;
+        let Self { wire, input, watch, gate, .. } = self;
         let mut uploading = !upload.is_done();
         let mut progress = 0;
         let whole = poll_fn(|cx| {
+            if gate.revokes(stay) {
+                return Poll::Ready(false);
+            }
             if uploading {
                 match upload.poll(cx, wire, input, &mut link.wire) {
                     Poll::Pending => {}
@@ -217,14 +225,17 @@ impl Connection {
         if delivery.keeps_alive { Next::Request } else { Next::Close }
     }
 
-    /// Carries bytes both ways until both sides have said their last, or the server stops.
-    async fn tunnel(&mut self, mut link: Link, head: Vec<u8>) {
+    /// Carries bytes both ways until both sides have said their last, the client may not stay, or the server stops.
+    async fn tunnel(&mut self, mut link: Link, head: Vec<u8>, stay: &Stay) {
         self.watch.set(None);
         let mut up = Flow::new(buffer::lend(), Decoder::UntilClose, Coding::Plain);
         let mut down = Flow::new(head, Decoder::UntilClose, Coding::Plain);
-        let Self { wire, input, watch, .. } = self;
+        let Self { wire, input, watch, gate, .. } = self;
         let (mut up_open, mut down_open) = (true, true);
         poll_fn(|cx| {
+            if gate.revokes(stay) {
+                return Poll::Ready(());
+            }
             if up_open && let Poll::Ready(end) = up.poll(cx, wire, input, &mut link.wire) {
                 up_open = false;
                 if end.is_err() || Pin::new(&mut link.wire).poll_shutdown(cx).is_pending() {
@@ -297,7 +308,7 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
         let mut head = buffer::lend();
         let reply = match answer.status {
             101 if order.websocket => {
-                forward::write_switch(&answer, &mut head);
+                forward::write_switch(&answer, order.cookie.as_deref(), &mut head);
                 Reply::Switch { head }
             }
             101 => Reply::Failed(Failure::Unreadable),
@@ -309,7 +320,8 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
             }
             _ => {
                 let keeps_alive = order.sending.keeps_alive && !closing;
-                let delivery = forward::write_answer(&answer, order.sending.version, keeps_alive, &mut head);
+                let (version, cookie) = (order.sending.version, order.cookie.as_deref());
+                let delivery = forward::write_answer(&answer, version, keeps_alive, cookie, &mut head);
                 Reply::Answer { head, body: answer.body, delivery, persistence: answer.persistence }
             }
         };

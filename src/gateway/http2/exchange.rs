@@ -18,12 +18,15 @@ use super::say;
 use crate::gateway::body::{Coding, Decoder};
 use crate::gateway::connection::{LINGER, LINGER_BYTES};
 use crate::gateway::field::Field;
+use crate::gateway::forward;
 use crate::gateway::gate::{Gate, Order};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
+use crate::gateway::signin;
+use crate::gateway::stay::Guard;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 
 /// Forwards the request and prepares the answer.
-pub(super) async fn forward(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
+pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
     let mut upload = Upload::new(std::mem::take(&mut order.head), body, order.coding);
     let retained = if order.repeatable { upload.pending.clone() } else { Vec::new() };
     let mut idle = order.upstream.idle(order.repeatable);
@@ -54,7 +57,8 @@ pub(super) async fn forward(gate: &Gate, mut order: Order, body: ReqBody, respon
             if rest.decoder.is_done() && upload.done {
                 put_back(&mut rest.link, rest.persistence, &order.upstream);
             }
-            let download = Download { answered: rest, upload, upstream: order.upstream };
+            let guard = Guard::new(gate.clone(), order.stay);
+            let download = Download { answered: rest, upload, upstream: order.upstream, guard };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
         Err(failure) => say(response, gate.upstream_failed(&order, &failure), upload.leftover.body),
@@ -129,7 +133,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
             let kind = Field::of(field.name.as_bytes());
             // A length beside chunks is the chunks' (RFC 9112, section 6.3).
             let counts = kind == Field::ContentLength && !matches!(answer.body, Decoder::Chunked(_));
-            let passes = kind.passes_to_client() || counts;
+            let passes = forward::passes_to_client(kind, field.value) || counts;
             if passes
                 && !answer.listed.has(field.name.as_bytes())
                 && let (Ok(name), Ok(value)) =
@@ -138,6 +142,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
                 headers.append(name, value);
             }
         }
+        signin::add_cookie(&mut headers, order.cookie.as_deref());
         let rest = Rest { link: None, decoder: answer.body, persistence: answer.persistence };
         let answered = Answered { status: answer.status, headers, rest };
         link.input.consume(length);
@@ -208,6 +213,7 @@ struct Download {
     answered: Rest,
     upload: Upload,
     upstream: Arc<Upstream>,
+    guard: Guard,
 }
 
 impl Body for Download {
@@ -218,7 +224,11 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream } = &mut *self;
+        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream, guard } =
+            &mut *self;
+        if guard.has_ended() {
+            return Poll::Ready(Some(Err(GONE.into())));
+        }
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
         if !upload.done {
             let _ = upload.poll(cx, link);
@@ -243,7 +253,10 @@ impl Body for Download {
                 *slot = None;
                 return upload.leftover.poll(cx).map(|()| None);
             }
-            match ready!(link.input.poll_read(cx, &mut link.wire)) {
+            let Poll::Ready(read) = link.input.poll_read(cx, &mut link.wire) else {
+                return guard.poll(cx).map(|()| Some(Err(GONE.into())));
+            };
+            match read {
                 Ok(0) if decoder.may_end_here() => {
                     *slot = None;
                     return upload.leftover.poll(cx).map(|()| None);
@@ -266,6 +279,9 @@ impl Body for Download {
         }
     }
 }
+
+/// Why a stream is cut although nothing is wrong with it.
+const GONE: &str = "the rules have changed, and the client may not stay";
 
 fn put_back(slot: &mut Option<Link>, persistence: Persistence, upstream: &Upstream) {
     if let Some(link) = slot.take() {

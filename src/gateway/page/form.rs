@@ -139,7 +139,7 @@ fn json_object(values: &Values<'_>) -> serde_json::Map<String, serde_json::Value
     for (name, value) in values {
         let value = match value {
             Value::Absent => continue,
-            Value::Text(text) => text.as_ref().into(),
+            Value::Text(text) | Value::Whole(text) => text.as_ref().into(),
             Value::Number(number) => (*number).into(),
             Value::Rows(rows) => rows.iter().map(json_object).collect(),
         };

@@ -12,6 +12,8 @@ pub(super) enum Value<'a> {
     Absent,
     Text(Cow<'a, str>),
     Number(u64),
+    /// Text for a program in the page, which is escaped and never cut.
+    Whole(Cow<'a, str>),
     /// A section that is repeated, each time with values of its own.
     Rows(Vec<Values<'a>>),
 }
@@ -48,13 +50,16 @@ pub(super) fn expand(template: &str, values: &Values<'_>, escape: fn(&str) -> St
             let (section, after) = after.split_once(&format!("{{{{/{name}}}}}")).unwrap_or((after, ""));
             match value(name) {
                 None | Some(Value::Absent) => {}
-                Some(Value::Text(_) | Value::Number(_)) => expand(section, values, escape, out),
+                Some(Value::Text(_) | Value::Number(_) | Value::Whole(_)) => {
+                    expand(section, values, escape, out);
+                }
                 Some(Value::Rows(rows)) => rows.iter().for_each(|row| expand(section, row, escape, out)),
             }
             rest = after;
         } else {
             match value(name) {
                 Some(Value::Text(text)) => out.push_str(&escape(&clip(text))),
+                Some(Value::Whole(text)) => out.push_str(&escape(text)),
                 Some(Value::Number(number)) => out.push_str(&number.to_string()),
                 None | Some(Value::Absent | Value::Rows(_)) => {}
             }
@@ -65,7 +70,7 @@ pub(super) fn expand(template: &str, values: &Values<'_>, escape: fn(&str) -> St
 }
 
 /// A template's words, laid out for a terminal: paragraphs apart, `term: value`, commands indented. What is
-/// marked as meant for a screen (links, what the script does) is left out, placeholders stay.
+/// marked as meant for a screen (links, forms, what the script does) is left out, placeholders stay.
 pub(super) fn without_markup(template: &str) -> String {
     let mut out = String::new();
     let mut after_heading = false;
@@ -76,10 +81,11 @@ pub(super) fn without_markup(template: &str) -> String {
         push_words(words, &mut out);
         rest = after;
         if tag.contains("class=\"screen\"") {
-            rest = after.split_once("</p>").map_or("", |(_, after)| after);
+            let end = if tag.starts_with("form") { "</form>" } else { "</p>" };
+            rest = after.split_once(end).map_or("", |(_, after)| after);
             continue;
         }
-        let lead = match tag {
+        let lead = match tag.split(' ').next().unwrap_or_default() {
             "p" if after_heading => "\n",
             "h1" | "h2" | "p" => "\n\n",
             "ul" | "dl" | "pre" if after_heading => "",
@@ -205,6 +211,7 @@ mod tests {
         assert_eq!(shown, "é".repeat(LONGEST) + "…");
         let fits = "é".repeat(LONGEST);
         assert_eq!(expanded("{{fits}}", &vec![("fits", fits.as_str().into())]), fits);
+        assert_eq!(expanded("{{long}}", &vec![("long", Value::Whole(long.as_str().into()))]), long);
     }
 
     #[test]

@@ -127,6 +127,28 @@ impl PasswordHash {
         };
         matches && !password.is_empty()
     }
+
+    /// A digest of all of it: another one as soon as another password, salt or parameter is set.
+    #[must_use]
+    pub(super) fn digest(&self) -> [u8; 32] {
+        let digest = Sha256::new();
+        // Every part is of a fixed size or stands last, or its length stands before it.
+        let digest = match self {
+            Self::Plain(plain) => digest.chain_update(b"p").chain_update(plain.digest),
+            Self::Argon2id(hash) => {
+                let numbers = [hash.version, hash.memory, hash.passes, hash.lanes];
+                let digest = numbers.iter().fold(digest.chain_update(b"a"), |digest, number| {
+                    digest.chain_update(number.to_be_bytes())
+                });
+                let digest = digest.chain_update((hash.salt.len() as u64).to_be_bytes());
+                digest.chain_update(&hash.salt).chain_update(&hash.digest)
+            }
+            Self::Scrypt(hash) => {
+                digest.chain_update(b"s").chain_update(hash.digest).chain_update(&hash.salt)
+            }
+        };
+        digest.finalize().into()
+    }
 }
 
 impl Argon2id {
@@ -328,6 +350,33 @@ mod tests {
         assert_eq!(refusal(bare), format!("{prefix}it has no salt"));
         let hints = HASH.replace("t=2", "t=0").parse::<PasswordHash>().unwrap_err().hints().to_vec();
         assert_eq!(hints, ["set it again: innkeeper auth set"]);
+    }
+
+    #[test]
+    fn any_change_has_another_digest() {
+        let argon2id = [
+            HASH.to_owned(),
+            HASH.replace("m=256", "m=257"),
+            HASH.replace("t=2", "t=3"),
+            HASH.replace("v=19", "v=16"),
+            HASH.replace("c29tZXNhbHQ", "c29tZXNhbHR0"),
+            HASH.replace("nf65", "nf66"),
+        ];
+        let digest = STANDARD.encode([7; 64]);
+        let scrypt = ["AAAA", "AAAB"].map(|salt| PasswordHash::scrypt(&digest, salt).unwrap());
+        let mut digests: Vec<[u8; 32]> = argon2id
+            .iter()
+            .map(String::as_str)
+            .chain(["word", "Word"])
+            .map(|text| text.parse::<PasswordHash>().unwrap())
+            .chain(scrypt)
+            .map(|hash| hash.digest())
+            .collect();
+        assert_eq!(HASH.parse::<PasswordHash>().unwrap().digest(), digests[0]);
+        let count = digests.len();
+        digests.sort_unstable();
+        digests.dedup();
+        assert_eq!(digests.len(), count);
     }
 
     #[test]

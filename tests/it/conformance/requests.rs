@@ -18,7 +18,7 @@ use innkeeper::config::{Flags, Settings, Variables};
 use innkeeper::gateway::rules::{Making, Resolved};
 use innkeeper::policy::account::Accounts;
 use innkeeper::policy::client::ForwardedHeaders;
-use innkeeper::policy::{Decision, Denial, Policy, Visit};
+use innkeeper::policy::{Ambient, Decision, Denial, Policy, Visit};
 use serde_json::{Value, json};
 
 use super::deviations::{Deviations, Finding};
@@ -87,6 +87,7 @@ fn verdict(policy: &Policy, step: &Value, now: Duration) -> (String, String) {
         host: Some(b"127.0.0.1"),
         authorization: header("Authorization"),
         forwarded: ForwardedHeaders::default(),
+        ambient: Ambient::default(),
     };
     match policy.decide(&visit, None, now) {
         Decision::Permit(_) => ("passed".to_owned(), String::new()),

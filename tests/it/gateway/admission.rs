@@ -3,9 +3,10 @@
 use argon2::Argon2;
 use argon2::password_hash::{PasswordHasher, SaltString};
 
-use crate::it::harness::Innkeeper;
 use crate::it::harness::app::{App, Connection};
 use crate::it::harness::client::{Client, End};
+use crate::it::harness::folder::Folder;
+use crate::it::harness::{Innkeeper, settings};
 
 /// Settings that ask for ann's password; the hash is argon2id of `hunter2`.
 fn password(more: &str) -> String {
@@ -263,11 +264,45 @@ fn one_of_the_two_is_enough_where_the_settings_say_so() {
         ("127.0.0.5", WRONG, 401),
         ("127.0.0.5", RIGHT, 200),
         ("127.0.0.1", "X-Forwarded-For: 9.9.9.9\r\n", 401),
+        // What a client can choose is no address of its own, listed or not.
+        ("127.0.0.1", "X-Forwarded-For: 127.0.0.1\r\n", 401),
+        ("127.0.0.1", "X-Real-IP: 127.0.0.1\r\n", 401),
         ("127.0.0.5", "X-Forwarded-For: 127.0.0.1\r\n", 401),
     ] {
         let mut client = Client::from(source, &server);
         client.send(get(fields));
         assert_eq!(client.answer().status, status, "{source} {fields}");
+    }
+}
+
+#[test]
+fn an_address_of_the_proxy_itself_is_no_password() {
+    let app = App::fine();
+    // By name, which the start gate cannot compare.
+    let own = format!("upstream: {}\nsatisfy: any\ntrustedProxies: [localhost]", app.url);
+    let top = password("whitelist: [127.0.0.1, 192.0.2.7]\nenableForwardedWhitelist: false");
+    let server = Innkeeper::start(&top, &own);
+    for (source, fields, status) in [
+        ("127.0.0.1", "", 401),
+        ("127.0.0.1", "X-Forwarded-For: 192.0.2.7\r\n", 200),
+        ("127.0.0.1", "X-Forwarded-For: 192.0.2.8\r\n", 401),
+        ("127.0.0.1", "X-Forwarded-For: 127.0.0.1\r\n", 401),
+        ("127.0.0.5", "X-Forwarded-For: 192.0.2.7\r\n", 401),
+    ] {
+        let mut client = Client::from(source, &server);
+        client.send(get(fields));
+        assert_eq!(client.answer().status, status, "{source} {fields}");
+    }
+    for (list, proxies, entry, proxy) in [
+        ("[127.0.0.1]", "[127.0.0.1]", "127.0.0.1", "127.0.0.1"),
+        ("['10.0.0.5', '127.*']", "[127.0.0.1]", "127.*", "127.0.0.1"),
+        ("['10.0.0.5']", "[192.0.2.1, 10.0.0.0/8]", "10.0.0.5", "10.0.0.0/8"),
+    ] {
+        let top = password(&format!("whitelist: {list}"));
+        let text = settings(&top, &format!("satisfy: any\ntrustedProxies: {proxies}"));
+        let told = Folder::with(&[("config.yaml", &text)]).told(&["serve"], &[]);
+        let expected = format!("`{entry}` in the whitelist covers the trusted proxy `{proxy}`");
+        assert!(told.contains(&expected) && told.ends_with("exit 2\n\n"), "{told}");
     }
 }
 

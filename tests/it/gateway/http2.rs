@@ -26,17 +26,17 @@ use crate::it::harness::{Innkeeper, PATIENCE};
 const OURS: &str = "X-Forwarded-Proto: https\r\nX-Forwarded-Host: app.test\r\n";
 
 /// A server with a certificate of its own, and what its clients need.
-struct Secure {
-    server: Innkeeper,
+pub struct Secure {
+    pub server: Innkeeper,
     certificate: CertificateDer<'static>,
     runtime: Runtime,
 }
 
 /// One connection over HTTP/2.
-type Sender = SendRequest<Full<Bytes>>;
+pub type Sender = SendRequest<Full<Bytes>>;
 
 impl Secure {
-    fn start(top: &str, own: &str) -> Self {
+    pub fn start(top: &str, own: &str) -> Self {
         let made = rcgen::generate_simple_self_signed(["app.test".to_owned()]).unwrap();
         let (certificate, key) = (made.cert.pem(), made.signing_key.serialize_pem());
         let top = format!("ssl: {{enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}}\n{top}");
@@ -76,7 +76,7 @@ impl Secure {
     }
 
     /// Connects over HTTP/2.
-    fn http2(&self, source: &str) -> Sender {
+    pub fn http2(&self, source: &str) -> Sender {
         let stream = self.connect(source, "h2");
         self.wait(async {
             let (sender, connection) = handshake(TokioExecutor::new(), TokioIo::new(stream)).await.unwrap();
@@ -85,8 +85,25 @@ impl Secure {
         })
     }
 
+    /// Sends a request over a connection of its own; the answer's body comes piece by piece.
+    pub fn open(&self, source: &str, request: Request<Full<Bytes>>) -> Incoming {
+        let mut sender = self.http2(source);
+        self.wait(async {
+            sender.ready().await.unwrap();
+            sender.send_request(request).await.unwrap().into_body()
+        })
+    }
+
+    /// The next piece of a body; `None`: it was cut off.
+    pub fn next(&self, body: &mut Incoming) -> Option<String> {
+        self.wait(async {
+            let frame = body.frame().await.expect("no end in order");
+            frame.ok().map(|frame| latin1(&frame.into_data().unwrap()))
+        })
+    }
+
     /// Sends a request and reads the whole answer.
-    fn ask(&self, sender: &mut Sender, request: Request<Full<Bytes>>) -> (Response<()>, String) {
+    pub fn ask(&self, sender: &mut Sender, request: Request<Full<Bytes>>) -> (Response<()>, String) {
         self.wait(async {
             sender.ready().await.unwrap();
             let (parts, body) = sender.send_request(request).await.unwrap().into_parts();
@@ -99,7 +116,7 @@ async fn read(body: Incoming) -> Result<Bytes, hyper::Error> {
     body.collect().await.map(http_body_util::Collected::to_bytes)
 }
 
-fn request(
+pub fn request(
     method: &str,
     target: &str,
     fields: &[(&str, &str)],

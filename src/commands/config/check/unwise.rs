@@ -13,27 +13,15 @@ use crate::policy::Addresses;
 use crate::policy::account::PasswordHash;
 use crate::policy::address::{Entry, IpPattern};
 
-/// The same problem with what to change in the file, where the hints are about this run of `serve` only.
-pub fn lasting(finding: Finding, flag: &str) -> Finding {
-    if finding.kind != "open" {
-        return finding;
-    }
-    let error = finding
-        .error
-        .hint(format!("for good, with a password: `innkeeper auth set{flag}`"))
-        .hint(format!("for good, on this computer only: `innkeeper config set listen false{flag}`"));
-    Finding { error, ..finding }
-}
-
 /// What the start gate lets pass, each with a way out.
-pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
+pub fn gate(warnings: &[Warning], settings: &Settings, flag: &str, findings: &mut Findings) {
     for warning in warnings {
         let error = Error::new(warning.to_string());
         let (kind, error) = match warning {
             Warning::Overridden(refusal) => (
                 "overridden",
                 refusal
-                    .fixes()
+                    .fixes(settings, flag)
                     .into_iter()
                     .fold(error, Error::hint)
                     .hint(format!("then: `innkeeper config set securityOverride false{flag}`")),
@@ -51,9 +39,20 @@ pub fn gate(warnings: &[Warning], flag: &str, findings: &mut Findings) {
                 )),
             ),
             Warning::EmptyLogin => ("empty-login", error.hint(format!("innkeeper auth set{flag}"))),
+            Warning::NobodyCanSignIn(handle) => {
+                let command = handle.as_ref().map_or_else(
+                    || format!("innkeeper auth user add NAME{flag}"),
+                    |handle| format!("innkeeper auth user password {handle}{flag}"),
+                );
+                ("nobody", error.hint(command))
+            }
             Warning::NoPassword(_) => (
                 "no-password",
-                error.hint("give each of them a password in SillyTavern, or switch it off there"),
+                error
+                    .hint(format!(
+                        "to give one of them a password: `innkeeper auth user password NAME{flag}`"
+                    ))
+                    .hint(format!("to switch it off: `innkeeper auth user disable NAME{flag}`")),
             ),
         };
         findings.warn(kind, error);
