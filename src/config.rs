@@ -6,6 +6,7 @@ mod check;
 pub mod document;
 mod fault;
 mod file;
+pub mod guest;
 mod javascript;
 mod layer;
 mod list;
@@ -25,6 +26,7 @@ mod yaml;
 
 pub use fault::Fault;
 pub use file::{DEFAULT_TOML, DEFAULT_YAML, Found, find, write_default};
+pub use guest::{Guest, Until};
 pub use javascript::{leading_number, truth};
 pub use layer::{Flags, Layer, Setting, Syntax};
 pub use list::{ListEntry, ListOrigin, ListSource};
@@ -37,5 +39,5 @@ pub use settings::{
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Read, Span};
 pub use upstream::Upstream;
-pub use value::{Family, Guest, Value, read as read_value};
+pub use value::{Family, Value, length_of_time, read as read_value};
 pub use variables::Variables;

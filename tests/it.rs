@@ -16,6 +16,7 @@ mod it {
     }
     mod architecture;
     mod config;
+    mod guests;
     mod gateway {
         mod admission;
         mod alone;
@@ -29,5 +30,6 @@ mod it {
         mod websocket;
     }
     mod harness;
+    mod import;
     mod whitelist;
 }

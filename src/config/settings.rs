@@ -5,12 +5,13 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::guest::Guest;
 use super::layer::{Flags, Layer, Syntax};
-use super::list::ListSource;
+use super::list::{ListSource, TextList};
 use super::problem::{Origin, Problems, Source};
 use super::secret::Secret;
 use super::upstream::Upstream;
-use super::value::{Family, Guest};
+use super::value::Family;
 use super::variables::Variables;
 use super::{check, file, taken};
 
@@ -247,6 +248,8 @@ impl Settings {
     pub fn read(file: &Path, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let above = Layer::flags(flags, &mut problems).over(Layer::variables(variables, &mut problems));
+        let folder = file::folder(file);
+        let text_list = TextList::read(&folder);
         let mut source = match file::read_text(file) {
             Ok(text) => Source::new(file::plain(file), text),
             Err(problem) => {
@@ -257,8 +260,7 @@ impl Settings {
         let from_file = Layer::file(&mut source, Syntax::of(file), &mut problems);
         let mut layer = above.over(from_file).over(Layer::defaults());
         check::settings(&mut layer, &source, &mut problems);
-        let folder = file::folder(file);
-        let whitelist = ListSource::of_setting(&layer, "whitelist").replaced_by_text(&folder, &mut problems);
+        let whitelist = ListSource::of_setting(&layer, "whitelist").replaced_by(text_list, &mut problems);
         if problems.is_empty() {
             Ok(taken::settings(file, &folder, &layer, whitelist))
         } else {

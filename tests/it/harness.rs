@@ -124,6 +124,11 @@ impl Innkeeper {
         self.stderr.wait(text, |said| said.contains(text).then_some(()));
     }
 
+    /// Whether stdout or stderr holds `text` by now.
+    pub fn said(&self, text: &str) -> bool {
+        self.stdout.text().contains(text) || self.stderr.text().contains(text)
+    }
+
     /// Writes a file in its folder.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();

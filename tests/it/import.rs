@@ -1,0 +1,1 @@
+//! `whitelist import` and `whitelist migrate`.
