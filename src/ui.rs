@@ -3,12 +3,15 @@
 //! Nothing here fails: a reader that went away (`innkeeper … | head`) is none of the writer's business. Control
 //! characters and those that turn a line around are escaped at this door, whoever forgot to do it before.
 
+mod progress;
+
 use std::borrow::Cow;
 use std::env;
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
+pub use self::progress::{Progress, Unit};
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
