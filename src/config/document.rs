@@ -3,21 +3,29 @@
 //! No edit is trusted. The text is read strictly before and after, the second reading has to be the first with just
 //! that change, and besides the line of the entry not a byte may differ. What fails leaves the file as it was.
 
+mod array;
+mod change;
 mod guard;
 mod lines;
 mod lock;
 mod replace;
+mod text;
 mod toml;
 mod yaml;
 
+use std::ops::{Range, RangeInclusive};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+pub use self::change::Change;
+use self::change::Place;
+use self::guard::Reading;
 use self::lock::Lock;
 use super::file;
 use super::layer::Syntax;
 use super::problem::{Problem, Source};
-use super::tree::{Content, Item, Node, Span};
+use super::schema::{Key, Owner, SECTION};
+use super::tree::{Content, Item, Lines, Node, Span};
 use crate::error::Error;
 
 /// How long to wait for somebody else who is changing the file.
@@ -30,34 +38,6 @@ pub enum Kind {
     Settings(Syntax),
     /// `whitelist.txt`: one entry a line. Read as if it held one list named `whitelist`.
     Lines,
-}
-
-/// One change to a list. Its name is given as a path: `["innkeeper", "whitelist"]`.
-#[derive(Clone, Copy, Debug)]
-pub enum Change<'a> {
-    /// Adds an entry at the end, in a line of its own where the list is written that way.
-    Append {
-        /// The list, which must be there.
-        list: &'a [&'a str],
-        /// The entry.
-        entry: &'a str,
-        /// A comment behind the entry, without the `#`.
-        note: Option<&'a str>,
-    },
-    /// Takes the entry of that number (from 0) away, with the comment behind it.
-    Remove {
-        /// The list, which must have that entry.
-        list: &'a [&'a str],
-        /// The number.
-        number: usize,
-    },
-    /// Writes a list that is not there yet, at the top level.
-    Write {
-        /// Its name.
-        name: &'a str,
-        /// What it holds; at least one entry.
-        entries: &'a [String],
-    },
 }
 
 /// A file that nobody else changes until this is dropped: nobody who goes through here.
@@ -108,29 +88,36 @@ impl Document {
         let before = self.read(text)?;
         self.refuse_repeated(text, &before)?;
         let mut expected = before.clone();
-        change.apply(&mut expected).ok_or_else(|| self.unable("the list is not there"))?;
+        change.apply(&mut expected).ok_or_else(|| self.unable(change.missing()))?;
         let edited = match self.kind {
             Kind::Settings(Syntax::Yaml) => yaml::edit(text, &before, change),
             Kind::Settings(Syntax::Toml) => toml::edit(text, &before, change),
             Kind::Lines => lines::edit(text, &before, change),
         };
-        let edited = edited.map_err(|obstacle| self.unable(&obstacle.0))?;
+        let edited = edited.map_err(|obstacle| self.obstructed(&obstacle, change, &before))?;
         let edited = match change {
             Change::Append { note: Some(note), list, .. } => self.with_note(&edited, list, note)?,
             _ => edited,
         };
-        let after = self.read(&edited)?;
-        if !alike(&after, &expected) {
+        let mut after =
+            self.read(&edited).map_err(|_| self.unable("it could not be read any more afterwards"))?;
+        if matches!(change, Change::Remove { .. }) && change::item(&after, &change.path()).is_none() {
+            change::prune(&mut expected, &change.path());
+            change::prune(&mut after, &change.path());
+        }
+        if !change::alike(&after, &expected) {
             return Err(self.unable("the change would reach other settings as well"));
         }
         let line = change.line(if matches!(change, Change::Remove { .. }) { &before } else { &after });
-        guard::check(text, &edited, change, line).map_err(|obstacle| self.unable(&obstacle.0))?;
-        self.difference += &guard::difference(text, &edited);
+        let readings = [Reading { text, items: &before }, Reading { text: edited.as_str(), items: &after }];
+        self.guard(readings, change, line).map_err(|obstacle| self.unable(&obstacle.0))?;
+        let hidden = [hidden(&before), hidden(&after)];
+        self.difference += &guard::difference(text, &edited, [&hidden[0], &hidden[1]]);
         self.after = if bom { format!("{BOM}{edited}") } else { edited };
         Ok(line)
     }
 
-    /// The file as it will be.
+    /// The file as it will be, passwords and all.
     #[must_use]
     pub fn text(&self) -> &str {
         &self.after
@@ -146,9 +133,18 @@ impl Document {
     /// The path of the list `name` in this file as far as it is there: under `innkeeper:` it wins.
     #[must_use]
     pub fn list_path<'a>(&self, name: &'a str) -> Option<Vec<&'a str>> {
-        let items = self.read(self.after.strip_prefix(BOM).unwrap_or(&self.after)).ok()?;
-        let own = [super::schema::SECTION, name];
-        [&own[..], &own[1..]].into_iter().find(|path| list(&items, path).is_some()).map(<[_]>::to_vec)
+        let items = self.items()?;
+        let own = [SECTION, name];
+        [&own[..], &own[1..]].into_iter().find(|path| change::list(&items, path).is_some()).map(<[_]>::to_vec)
+    }
+
+    /// Where `key` stands in this file, or would stand: Innkeeper's own keys under `innkeeper:`, SillyTavern's there
+    /// too when that section has them, since it wins, and else at the top level.
+    #[must_use]
+    pub fn path_of(&self, key: &Key) -> Vec<&'static str> {
+        let own: Vec<&'static str> = std::iter::once(SECTION).chain(key.path.split('.')).collect();
+        let stands = || self.items().is_some_and(|items| change::item(&items, &own).is_some());
+        if key.owner == Owner::Innkeeper || stands() { own } else { own[1..].to_vec() }
     }
 
     /// Puts the changed text in place of the file: a reader sees the old one or the new one, also after a crash.
@@ -164,6 +160,62 @@ impl Document {
             .map_err(|error| replace::explain(&self.path, error))
     }
 
+    /// What the changed text holds, if that can be read.
+    fn items(&self) -> Option<Vec<Item>> {
+        self.read(self.after.strip_prefix(BOM).unwrap_or(&self.after)).ok()
+    }
+
+    /// Judges what an editor has made of the lines.
+    fn guard(
+        &self,
+        [before, after]: [Reading<'_>; 2],
+        change: &Change<'_>,
+        line: usize,
+    ) -> Result<(), Obstacle> {
+        let lines = || {
+            let within = self.extent(before, change);
+            guard::check_lines(before, after, within, change)
+        };
+        match change {
+            Change::Append { .. } | Change::Write { .. } => {
+                guard::check(before.text, after.text, change, line)
+            }
+            Change::Remove { .. } => guard::check(before.text, after.text, change, line).or_else(|_| lines()),
+            Change::AppendAll { .. } | Change::AppendItem { .. } | Change::Set { .. } => lines(),
+        }
+    }
+
+    /// The lines that `change` may touch; `None` when it may only bring new ones.
+    fn extent(&self, before: Reading<'_>, change: &Change<'_>) -> Option<RangeInclusive<usize>> {
+        let lines = Lines::of(before.text);
+        let last = |node: &Node| {
+            let end = match self.kind {
+                Kind::Settings(Syntax::Yaml) => yaml::end(before.text, node),
+                Kind::Settings(Syntax::Toml) => toml::end(before.text, node),
+                Kind::Lines => before.text.len(),
+            };
+            lines.span(end, end).line
+        };
+        match (change::place(before.items, &change.path())?, change) {
+            (Place::There(item), Change::Remove { number, .. }) => {
+                let Content::List(nodes) = &item.value.content else { return None };
+                // The entry before may lose its comma, the name may get `[]`, a blank line above goes with a section.
+                let first = number.checked_sub(1).map_or(item.span.line, |number| last(&nodes[number]));
+                let node = nodes.get(*number)?;
+                Some(first.min(node.span.line - 1)..=last(node))
+            }
+            (Place::There(item), _) => Some(item.span.line..=last(&item.value)),
+            (Place::Missing { section: Some(section), .. }, _) => {
+                Some(section.span.line..=last(&section.value))
+            }
+            (Place::Missing { section: None, items, .. }, _) => {
+                let (first, end) = (items.first()?, items.last()?);
+                let flow = before.text[..first.span.start].trim_end().ends_with('{');
+                flow.then(|| first.span.line..=last(&end.value))
+            }
+        }
+    }
+
     fn read(&self, text: &str) -> Result<Vec<Item>, Error> {
         let read = match self.kind {
             Kind::Settings(syntax) => syntax.read(&Source::new(&self.path, text)),
@@ -174,7 +226,7 @@ impl Document {
 
     /// With a name given twice it is not clear which one is meant; SillyTavern does not start with such a file.
     fn refuse_repeated(&self, text: &str, items: &[Item]) -> Result<(), Error> {
-        let Some((name, span)) = repeated(items) else { return Ok(()) };
+        let Some((name, span)) = change::repeated(items) else { return Ok(()) };
         let problem: Problem =
             Source::new(&self.path, text).unshown(span, format!("`{name}` is given twice"));
         Err(problem.hint("keep one of the two").into())
@@ -183,138 +235,38 @@ impl Document {
     /// The text with a comment behind the last entry of `list`.
     fn with_note(&self, text: &str, path: &[&str], note: &str) -> Result<String, Error> {
         let items = self.read(text)?;
-        let span = list(&items, path).and_then(<[Node]>::last).map(|node| node.span).unwrap_or_default();
+        let span =
+            change::list(&items, path).and_then(<[Node]>::last).map(|node| node.span).unwrap_or_default();
         let from = text[..span.start].rfind('\n').map_or(0, |newline| newline + 1);
         let to = text[span.start..].find('\n').map_or(text.len(), |newline| span.start + newline);
         let to = if text[..to].ends_with('\r') { to - 1 } else { to };
         // In a list of one line the comment would seem to be about all of it.
         let head = text[from..span.start].trim_matches([' ', '\t', '\'', '"']);
         if !matches!(head, "" | "-") || text[span.start..to].trim_end_matches(',').contains([',', ']']) {
-            return Err(Error::new(format!(
-                "{}:{}: a note needs a line of its own, and this list is written in one line",
-                self.path.display(),
-                span.line
-            ))
-            .hint("leave `--note` away, or write the list with one entry in each line"));
+            return Err(self.no_lines(span.line));
         }
         Ok(format!("{} # {}{}", &text[..to], note.trim(), &text[to..]))
+    }
+
+    fn obstructed(&self, obstacle: &Obstacle, change: &Change<'_>, items: &[Item]) -> Error {
+        if obstacle.0 == Obstacle::NO_LINES {
+            let item = change::item(items, &change.path());
+            return self.no_lines(item.map_or(1, |item| item.span.line));
+        }
+        self.unable(&obstacle.0)
+    }
+
+    fn no_lines(&self, line: usize) -> Error {
+        Error::new(format!(
+            "{}:{line}: a note needs a line of its own, and this list is written in one line",
+            self.path.display(),
+        ))
+        .hint("leave `--note` away, or write the list with one entry in each line")
     }
 
     fn unable(&self, why: &str) -> Error {
         Error::new(format!("cannot change `{}`: {why}", self.path.display()))
             .hint("nothing was changed; edit the file by hand")
-    }
-}
-
-/// Why an editor cannot make a change, in half a sentence.
-struct Obstacle(String);
-
-impl Change<'_> {
-    /// Makes the change on what was read; `None` when there is no such list or entry.
-    fn apply(&self, items: &mut Vec<Item>) -> Option<()> {
-        match *self {
-            Self::Append { list, entry, .. } => list_mut(items, list)?.push(Node::bare(entry)),
-            Self::Remove { list, number } => {
-                let nodes = list_mut(items, list)?;
-                (number < nodes.len()).then(|| nodes.remove(number))?;
-            }
-            Self::Write { name, entries } => {
-                if items.iter().any(|item| item.name == name) {
-                    return None;
-                }
-                let nodes = entries.iter().map(|entry| Node::bare(entry.as_str())).collect();
-                let value = Node { content: Content::List(nodes), span: Span::default() };
-                items.push(Item { name: name.to_owned(), span: Span::default(), value });
-            }
-        }
-        Some(())
-    }
-
-    /// The line of the change in what was read.
-    fn line(&self, items: &[Item]) -> usize {
-        let span = match *self {
-            Self::Append { list: path, .. } => {
-                list(items, path).and_then(<[Node]>::last).map(|node| node.span)
-            }
-            Self::Remove { list: path, number } => {
-                list(items, path).and_then(|nodes| nodes.get(number)).map(|node| node.span)
-            }
-            Self::Write { name, .. } => items.iter().find(|item| item.name == name).map(|item| item.span),
-        };
-        span.unwrap_or_default().line
-    }
-}
-
-/// The item at `path`.
-fn item<'a>(items: &'a [Item], path: &[&str]) -> Option<&'a Item> {
-    let (name, rest) = path.split_first()?;
-    let found = items.iter().find(|item| item.name == *name)?;
-    match &found.value.content {
-        _ if rest.is_empty() => Some(found),
-        Content::Section(items) => item(items, rest),
-        _ => None,
-    }
-}
-
-/// The entries of the list at `path`.
-fn list<'a>(items: &'a [Item], path: &[&str]) -> Option<&'a [Node]> {
-    match &item(items, path)?.value.content {
-        Content::List(nodes) => Some(nodes),
-        _ => None,
-    }
-}
-
-fn list_mut<'a>(items: &'a mut [Item], path: &[&str]) -> Option<&'a mut Vec<Node>> {
-    let (name, rest) = path.split_first()?;
-    let found = items.iter_mut().find(|item| item.name == *name)?;
-    match &mut found.value.content {
-        Content::List(nodes) if rest.is_empty() => Some(nodes),
-        Content::Section(items) => list_mut(items, rest),
-        _ => None,
-    }
-}
-
-/// Whether two readings hold the same, wherever it stands. The order of names means nothing.
-fn alike(left: &[Item], right: &[Item]) -> bool {
-    left.len() == right.len()
-        && left.iter().all(|item| {
-            let other = right.iter().find(|other| other.name == item.name);
-            other.is_some_and(|other| alike_nodes(&item.value, &other.value))
-        })
-}
-
-fn alike_nodes(left: &Node, right: &Node) -> bool {
-    match (&left.content, &right.content) {
-        (Content::Null, Content::Null) => true,
-        (Content::Switch(_, left), Content::Switch(_, right))
-        // The text, as two that are no number are not equal.
-        | (Content::Number(_, left), Content::Number(_, right))
-        | (Content::Text(left), Content::Text(right)) => left == right,
-        (Content::List(left), Content::List(right)) => {
-            left.len() == right.len() && left.iter().zip(right).all(|(left, right)| alike_nodes(left, right))
-        }
-        (Content::Section(left), Content::Section(right)) => alike(left, right),
-        _ => false,
-    }
-}
-
-/// The first name that is given twice in one section, at any depth.
-fn repeated(items: &[Item]) -> Option<(&str, Span)> {
-    let mut names = std::collections::HashSet::new();
-    items.iter().find_map(|item| {
-        if names.insert(item.name.as_str()) {
-            repeated_within(&item.value)
-        } else {
-            Some((item.name.as_str(), item.span))
-        }
-    })
-}
-
-fn repeated_within(node: &Node) -> Option<(&str, Span)> {
-    match &node.content {
-        Content::Section(items) => repeated(items),
-        Content::List(nodes) => nodes.iter().find_map(repeated_within),
-        _ => None,
     }
 }
 
@@ -326,20 +278,22 @@ pub fn note<'a>(line: &'a str, entry: &str) -> Option<&'a str> {
     Some(comment.trim()).filter(|note| !note.is_empty())
 }
 
-/// The line ending of a text: that of its first line.
-fn line_ending(text: &str) -> &'static str {
-    let first = text.split_inclusive('\n').next().unwrap_or_default();
-    if first.ends_with("\r\n") { "\r\n" } else { "\n" }
+/// The bytes of passwords, in order.
+fn hidden(items: &[Item]) -> Vec<Range<usize>> {
+    let mut hidden = super::reading::secrets(items, "", false);
+    hidden.sort_by_key(|range| range.start);
+    hidden
 }
 
-/// `text` with `lines` behind it. It ends in a line ending if it did before, or was empty.
-fn appended(text: &str, lines: &[String]) -> String {
-    let ending = line_ending(text);
-    let block = lines.join(ending);
-    if text.is_empty() || text.ends_with('\n') {
-        format!("{text}{block}{ending}")
-    } else {
-        format!("{text}{ending}{block}")
+/// Why an editor cannot make a change, in half a sentence.
+struct Obstacle(String);
+
+impl Obstacle {
+    const NO_LINES: &str = "the list is written in one line";
+
+    /// A note has no line to stand in.
+    fn no_lines() -> Self {
+        Self::from(Self::NO_LINES)
     }
 }
 

@@ -231,7 +231,7 @@ fn written_beside(item: &Item) -> bool {
 }
 
 /// The bytes that must not be shown: passwords, and whatever may be one under a misspelt name.
-fn secrets(items: &[Item], prefix: &str, within: bool) -> Vec<Range<usize>> {
+pub(super) fn secrets(items: &[Item], prefix: &str, within: bool) -> Vec<Range<usize>> {
     const WORDS: &[&str] = &["pass", "pwd", "secret", "token", "apikey"];
     let mut hidden = Vec::new();
     for item in items {

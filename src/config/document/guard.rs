@@ -2,7 +2,11 @@
 
 use std::fmt::Write as _;
 
-use super::{Change, Obstacle};
+use std::ops::{Range, RangeInclusive};
+
+use super::change::Change;
+use super::{Content, Item, Node};
+use super::{Obstacle, text};
 
 /// Passes a text that differs from the one before in the line of the entry only: `line`, counted from 1.
 pub fn check(before: &str, after: &str, change: &Change<'_>, line: usize) -> Result<(), Obstacle> {
@@ -39,16 +43,118 @@ pub fn check(before: &str, after: &str, change: &Change<'_>, line: usize) -> Res
     if fits { Ok(()) } else { obstacle() }
 }
 
-/// The changed lines, with a sign.
-pub fn difference(before: &str, after: &str) -> String {
+/// A text as it was read.
+#[derive(Clone, Copy)]
+pub struct Reading<'a> {
+    /// Without a BOM.
+    pub text: &'a str,
+    /// What it holds.
+    pub items: &'a [Item],
+}
+
+/// Passes a text that differs from the one before in the lines `within` only (from 1), or has more lines somewhere if
+/// there are none; all comments have to be there still, and those of `notes`.
+pub fn check_lines(
+    before: Reading<'_>,
+    after: Reading<'_>,
+    within: Option<RangeInclusive<usize>>,
+    change: &Change<'_>,
+) -> Result<(), Obstacle> {
+    let ends = |text: &str| text.is_empty() || text.ends_with('\n');
+    if (ends(before.text) != ends(after.text) && !after.text.is_empty())
+        || endings(before.text, after.text) > endings(before.text, before.text)
+    {
+        return Err("the change would mix the line endings".into());
+    }
+    let (from, old, _) = changed(before.text, after.text);
+    let fits = within
+        .as_ref()
+        .map_or(old.is_empty(), |within| from + 1 >= *within.start() && from + old.len() <= *within.end());
+    if !fits {
+        return Err("the change would touch more than the lines of the setting".into());
+    }
+    let (old, mut new) = (comments(before), comments(after));
+    match change {
+        Change::AppendAll { entries, .. } => {
+            let mut notes = entries.iter().filter_map(|(_, note)| *note).map(str::trim).peekable();
+            new.retain(|(_, comment)| notes.next_if(|note| *note == comment[1..].trim()).is_none());
+        }
+        Change::Append { note: Some(note), .. } => {
+            let at = new.iter().position(|(_, comment)| comment[1..].trim() == note.trim());
+            at.map(|at| new.remove(at));
+        }
+        _ => {}
+    }
+    let mut new = new.into_iter().map(|(_, comment)| comment).peekable();
+    let removed = matches!(change, Change::Remove { .. });
+    let kept = old.into_iter().all(|(line, comment)| {
+        new.next_if(|new| *new == comment).is_some()
+            || (removed && within.as_ref().is_some_and(|within| within.contains(&line)))
+    });
+    if kept && new.next().is_none() { Ok(()) } else { Err("the change would lose a comment".into()) }
+}
+
+/// All comments, each with its line: what begins with `#` outside of names and values.
+fn comments<'a>(reading: Reading<'a>) -> Vec<(usize, &'a str)> {
+    let mut values = Vec::new();
+    spans(reading.items, &mut values);
+    values.sort_unstable_by_key(|value| value.start);
+    let mut values = values.into_iter().peekable();
+    let (mut found, mut at) = (Vec::new(), 0);
+    for (number, line) in reading.text.split_inclusive('\n').enumerate() {
+        let mark = line.match_indices('#').map(|(mark, _)| at + mark).find(|mark| {
+            while values.next_if(|value| value.end <= *mark).is_some() {}
+            values.peek().is_none_or(|value| value.start > *mark)
+        });
+        if let Some(mark) = mark {
+            found.push((number + 1, reading.text[mark..at + line.len()].trim_end()));
+        }
+        at += line.len();
+    }
+    found
+}
+
+/// Where names and scalars stand.
+fn spans(items: &[Item], out: &mut Vec<Range<usize>>) {
+    for item in items {
+        out.push(item.span.start..item.span.end);
+        spans_within(&item.value, out);
+    }
+}
+
+fn spans_within(node: &Node, out: &mut Vec<Range<usize>>) {
+    match &node.content {
+        Content::Section(items) => spans(items, out),
+        Content::List(nodes) => nodes.iter().for_each(|node| spans_within(node, out)),
+        _ => out.push(node.span.start..node.span.end),
+    }
+}
+
+/// The changed lines, with a sign; `…` for the bytes `hidden`, of each text its own.
+pub fn difference(before: &str, after: &str, hidden: [&[Range<usize>]; 2]) -> String {
     let (from, old, new) = changed(before, after);
     let mut out = String::new();
-    for (sign, lines) in [('-', old), ('+', new)] {
+    for ((sign, text, lines), hidden) in [('-', before, old), ('+', after, new)].into_iter().zip(hidden) {
         for (number, line) in lines.iter().enumerate() {
-            let _ = writeln!(out, "{sign}{}: {line}", from + number + 1);
+            let start = line.as_ptr() as usize - text.as_ptr() as usize;
+            let _ = writeln!(out, "{sign}{}: {}", from + number + 1, shown(line, start, hidden));
         }
     }
     out
+}
+
+/// A line that begins at the byte `start`, without what must not be seen.
+fn shown(line: &str, start: usize, hidden: &[Range<usize>]) -> String {
+    let (mut out, mut at) = (String::new(), 0);
+    for range in hidden {
+        let from = range.start.saturating_sub(start).clamp(at, line.len());
+        let to = range.end.saturating_sub(start).clamp(at, line.len());
+        if from < to {
+            out = out + &line[at..from] + "…";
+            at = to;
+        }
+    }
+    out + &line[at..]
 }
 
 /// How many lines are the same at the beginning, and what stands between those and the same ones at the end.
@@ -74,7 +180,7 @@ fn lines(text: &str) -> impl Iterator<Item = &str> {
 
 /// How many lines of `text` end in another way than the first of `model`; the last may have no ending.
 fn endings(model: &str, text: &str) -> usize {
-    let windows = super::line_ending(model) == "\r\n";
+    let windows = text::line_ending(model) == "\r\n";
     text.split_inclusive('\n')
         .filter(|line| line.ends_with('\n') && line.ends_with("\r\n") != windows)
         .count()

@@ -1,6 +1,7 @@
 //! `whitelist.txt` as a document: one entry a line, comments behind `#`.
 
-use super::{Change, Content, Item, Node, Obstacle, Span};
+use super::change::{self, Change};
+use super::{Content, Item, Node, Obstacle, Span, text};
 use crate::config::list;
 use crate::config::tree::Lines;
 
@@ -19,24 +20,22 @@ pub fn read(text: &str) -> Vec<Item> {
     vec![Item { name: "whitelist".to_owned(), span: Span::default(), value }]
 }
 
-/// Adds a line at the end, or takes the entry's line away.
+/// Adds lines at the end, or takes the entry's line away.
 pub fn edit(text: &str, items: &[Item], change: &Change<'_>) -> Result<String, Obstacle> {
     match *change {
-        Change::Append { entry, .. } => Ok(super::appended(text, &[entry.to_owned()])),
+        Change::Append { entry, .. } => Ok(text::appended(text, &[entry.to_owned()])),
+        Change::AppendAll { entries, .. } => {
+            let line = |(entry, note): &(&str, Option<&str>)| match note {
+                Some(note) => format!("{entry} # {}", note.trim()),
+                None => (*entry).to_owned(),
+            };
+            Ok(text::appended(text, &entries.iter().map(line).collect::<Vec<_>>()))
+        }
         Change::Remove { list, number } => {
-            let span = super::list(items, list).and_then(|nodes| nodes.get(number)).map(|node| node.span);
-            Ok(without_line(text, span.ok_or("there is no such entry")?.start))
+            let span = change::list(items, list).and_then(|nodes| nodes.get(number)).map(|node| node.span);
+            Ok(text::without_line(text, span.ok_or("there is no such entry")?.start))
         }
         Change::Write { .. } => Err("the list is there".into()),
+        Change::Set { .. } | Change::AppendItem { .. } => Err("it holds a list and no settings".into()),
     }
-}
-
-/// `text` without the line around the byte `at`; of the last line without an ending, without the ending before it.
-pub(super) fn without_line(text: &str, at: usize) -> String {
-    let from = text[..at].rfind('\n').map_or(0, |newline| newline + 1);
-    if let Some(newline) = text[at..].find('\n') {
-        return format!("{}{}", &text[..from], &text[at + newline + 1..]);
-    }
-    let head = &text[..from];
-    head.strip_suffix("\r\n").or_else(|| head.strip_suffix('\n')).unwrap_or(head).to_owned()
 }

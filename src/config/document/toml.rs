@@ -1,133 +1,259 @@
-//! Changes to lists in TOML: what `toml_edit` finds in the text is cut out or written beside, and nothing else moves.
+//! Changes in TOML: the strict reader says where everything stands, and pieces of text are put there or cut out.
 
-use super::{Change, Content, Item, Node, Obstacle, lines};
+mod scalar;
+
+use super::array::{Array, New};
+use super::change::{self, Change, Place};
+use super::text::{self, Pieces};
+use super::{Content, Item, Node, Obstacle, Span};
+use crate::config::problem::Source;
 
 /// The text with the change.
 pub fn edit(text: &str, items: &[Item], change: &Change<'_>) -> Result<String, Obstacle> {
-    let array = |path: &[&str]| {
-        let found = super::item(items, path).ok_or("the list is not there")?;
-        let Content::List(nodes) = &found.value.content else { return Err("it is not a list") };
-        Ok(Array { text, start: found.value.span.start, end: found.value.span.end, nodes })
-    };
     match *change {
-        Change::Append { list, entry, .. } => Ok(array(list)?.append(&quoted(entry))),
-        Change::Remove { list, number } => Ok(array(list)?.remove(number)),
-        Change::Write { name, entries } => Ok(write(text, items, name, entries)),
+        Change::Append { list, entry, .. } => append(text, items, list, &[(scalar::quoted(entry), None)]),
+        Change::AppendAll { list, entries } => {
+            let new: Vec<New<'_>> =
+                entries.iter().map(|(entry, note)| (scalar::quoted(entry), *note)).collect();
+            append(text, items, list, &new)
+        }
+        Change::AppendItem { list, item } => append_item(text, items, list, &change::section(item)),
+        Change::Remove { list, number } => remove(text, items, list, number),
+        Change::Set { path, value } => set(text, items, path, value),
+        Change::Write { name, entries } => {
+            let nodes = entries.iter().map(|entry| Node::bare(entry.as_str())).collect();
+            set(text, items, &[name], &Content::List(nodes))
+        }
     }
 }
 
-/// A list by its places in the text.
-struct Array<'a> {
-    text: &'a str,
-    /// The byte of `[`.
-    start: usize,
-    /// One past `]`.
-    end: usize,
-    nodes: &'a [Node],
+/// How a section or a list of sections is written.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Form {
+    /// `[name]` or `[[name]]` in a line of its own, and what follows.
+    Header,
+    /// Only named on the way to another: `[name.other]`.
+    Implied,
+    /// `name.other = …`
+    Dotted,
+    /// `{…}` or `[…]`
+    Inline,
 }
 
-impl Array<'_> {
-    /// The text with `entry` as the last one, written as the others are: side by side, or a line for each.
-    fn append(&self, entry: &str) -> String {
-        let Some(last) = self.nodes.last().map(|node| node.span) else { return self.first(entry) };
-        let line_start = self.text[..last.start].rfind('\n').map_or(0, |newline| newline + 1);
-        let indent = &self.text[line_start..last.start];
-        if line_start <= self.start || !indent.trim().is_empty() {
-            return self.spliced(last.end, &format!(", {entry}"));
+fn form(text: &str, node: &Node) -> Form {
+    let start = node.span.start;
+    let line = text[text::line_start(text, start)..].trim_start();
+    match (text.as_bytes().get(start), &node.content) {
+        (Some(b'['), Content::Section(_)) => Form::Header,
+        (Some(b'['), Content::List(_))
+            if line.starts_with("[[") && line.as_ptr() == text[start..].as_ptr() =>
+        {
+            Form::Header
         }
-        let ending = super::line_ending(self.text);
-        if let Some(comma) = self.comma(last.end) {
-            return self.spliced(self.line_end(comma + 1), &format!("{ending}{indent}{entry},"));
+        (Some(b'[' | b'{'), _) => Form::Inline,
+        _ if line.starts_with('[') => Form::Implied,
+        _ => Form::Dotted,
+    }
+}
+
+/// One past the last byte of a value.
+pub fn end(text: &str, node: &Node) -> usize {
+    let values = |items: &[Item]| items.iter().map(|item| end(text, &item.value)).max().unwrap_or_default();
+    match (&node.content, form(text, node)) {
+        (Content::Section(items), Form::Header | Form::Implied | Form::Dotted) => {
+            values(items).max(node.span.end)
         }
-        let line = self.spliced(self.line_end(last.end), &format!("{ending}{indent}{entry}"));
-        format!("{},{}", &line[..last.end], &line[last.end..])
-    }
-
-    /// The text with `entry` in the empty list.
-    fn first(&self, entry: &str) -> String {
-        let at = self.start + 1;
-        let rest = &self.text[at..self.end];
-        if rest.trim_start_matches([' ', '\t', '\r']).starts_with('\n') {
-            return self.spliced(at, &format!("{}  {entry},", super::line_ending(self.text)));
+        (Content::List(nodes), Form::Header) => {
+            nodes.iter().map(|node| end(text, node)).max().unwrap_or(node.span.end)
         }
-        self.spliced(at, entry)
+        _ => node.span.end,
     }
+}
 
-    /// The text without the entry of that number.
-    fn remove(&self, number: usize) -> String {
-        let span = self.nodes[number].span;
-        let before = number.checked_sub(1).map(|number| self.nodes[number].span.end);
-        let after = self.nodes.get(number + 1).map(|node| node.span.start);
-        let comma = self.comma(span.end);
-        if self.is_alone(span.start, comma.map_or(span.end, |comma| comma + 1)) {
-            let text = lines::without_line(self.text, span.start);
-            // The one before was followed by a comma only because of this one.
-            let orphan = if comma.is_none() { before.and_then(|before| self.comma(before)) } else { None };
-            return match orphan {
-                Some(at) => format!("{}{}", &text[..at], &text[at + 1..]),
-                None => text,
-            };
+/// A list in brackets, wherever it stands.
+fn array<'a>(text: &'a str, items: &[Item], path: &[&str]) -> Result<Array<'a>, Obstacle> {
+    let item = change::item(items, path).ok_or("the list is not there")?;
+    let Content::List(nodes) = &item.value.content else { return Err("it is not a list".into()) };
+    let entries = nodes.iter().map(|node| (node.span.start, node.span.end)).collect();
+    Ok(Array { text, start: item.value.span.start, end: item.value.span.end, entries })
+}
+
+/// An empty list in one line that gets more at once becomes one with a line for each.
+const SIDE_BY_SIDE: usize = 8;
+
+fn append(text: &str, items: &[Item], path: &[&str], new: &[New<'_>]) -> Result<String, Obstacle> {
+    let array = array(text, items, path)?;
+    let wide = new.len() > SIDE_BY_SIDE || new.iter().any(|(_, note)| note.is_some());
+    if array.entries.is_empty() && wide && !array.has_lines() {
+        let line = &text[text::line_start(text, array.start)..];
+        let indent = &line[..line.len() - line.trim_start_matches([' ', '\t']).len()];
+        return array.fill(new, indent).ok_or_else(Obstacle::no_lines);
+    }
+    array.append(new).ok_or_else(Obstacle::no_lines)
+}
+
+fn append_item(text: &str, items: &[Item], path: &[&str], item: &Content) -> Result<String, Obstacle> {
+    match change::place(items, path).ok_or("something else stands in its place")? {
+        Place::There(list) if form(text, &list.value) == Form::Header => {
+            let (at, block) = text::below(text, end(text, &list.value), &table(path, item)?);
+            Ok(Pieces::one(at..at, block).applied(text))
         }
-        let (from, to) = match (before, after) {
-            (Some(before), _) => (before, span.end),
-            (None, Some(after)) => (span.start, after),
-            (None, None) => (span.start, comma.map_or(span.end, |comma| comma + 1)),
-        };
-        format!("{}{}", &self.text[..from], &self.text[to..])
+        Place::There(_) => append(text, items, path, &[(scalar::value(item, "")?, None)]),
+        Place::Missing { section, .. }
+            if section.is_none_or(|s| matches!(form(text, &s.value), Form::Header | Form::Implied)) =>
+        {
+            Ok(at_end(text, table(path, item)?))
+        }
+        Place::Missing { .. } => {
+            let node = Node { content: item.clone(), span: Span::default() };
+            set(text, items, path, &Content::List(vec![node]))
+        }
     }
+}
 
-    /// Whether nothing but a comment shares the line with what stands in `from..to`.
-    fn is_alone(&self, from: usize, to: usize) -> bool {
-        let line_start = self.text[..from].rfind('\n').map_or(0, |newline| newline + 1);
-        let line_end = self.text[from..].find('\n').map_or(self.text.len(), |newline| from + newline);
-        let behind = self.text.get(to..line_end).unwrap_or("]").trim_start();
-        self.text[line_start..from].trim().is_empty() && (behind.is_empty() || behind.starts_with('#'))
+/// `[[innkeeper.guests]]` and its lines, with a blank line above.
+fn table(path: &[&str], item: &Content) -> Result<Vec<String>, Obstacle> {
+    let mut lines = vec![String::new(), format!("[[{}]]", scalar::names(path))];
+    let Content::Section(items) = item else { return Err("it is not a section".into()) };
+    for item in items {
+        lines.push(format!("{} = {}", scalar::name(&item.name), scalar::value(&item.value.content, "")?));
     }
+    Ok(lines)
+}
 
-    /// The comma behind an entry that ends at `from`; comments may stand between.
-    fn comma(&self, from: usize) -> Option<usize> {
-        let mut at = from;
-        for line in self.text[from..self.end].split_inclusive('\n') {
-            let written = line.split('#').next().unwrap_or_default();
-            if let Some(found) = written.find(|c: char| !c.is_whitespace()) {
-                return written[found..].starts_with(',').then_some(at + found);
+/// The text with `lines`, the first of which is blank, behind it.
+fn at_end(text: &str, mut lines: Vec<String>) -> String {
+    let last = text.strip_suffix('\n').unwrap_or(text);
+    if last[text::line_start(last, last.len())..].trim().is_empty() {
+        lines.remove(0);
+    }
+    text::appended(text, &lines)
+}
+
+fn remove(text: &str, items: &[Item], path: &[&str], number: usize) -> Result<String, Obstacle> {
+    let item = change::item(items, path).ok_or("the list is not there")?;
+    if form(text, &item.value) != Form::Header {
+        return Ok(array(text, items, path)?.remove(number));
+    }
+    let nodes = change::list(items, path).ok_or("it is not a list")?;
+    let node = nodes.get(number).ok_or("there is no such entry")?;
+    let mut from = text::line_start(text, node.span.start);
+    // With the blank line that sets it off.
+    if let Some(above) = text[..from].strip_suffix('\n') {
+        let above = text::line_start(above, above.len());
+        if text[above..from].trim().is_empty() {
+            from = above;
+        }
+    }
+    Ok(Pieces::one(text::whole_lines(text, from, end(text, node)), String::new()).applied(text))
+}
+
+fn set(text: &str, items: &[Item], path: &[&str], value: &Content) -> Result<String, Obstacle> {
+    match change::place(items, path).ok_or("something else stands in its place")? {
+        Place::There(item) => match (&item.value.content, value) {
+            (Content::List(old), Content::List(new)) => become_(text, items, path, old, new),
+            (Content::Section(_), _) => Err("it is a section".into()),
+            (Content::List(_), _) => Err("it is a list".into()),
+            _ => {
+                let place = item.value.span.start..item.value.span.end;
+                let new = scalar::value(value, &text[place.clone()])?;
+                Ok(Pieces::one(place, new).applied(text))
             }
-            at += line.len();
+        },
+        Place::Missing { section, items: siblings, depth } => {
+            add(text, items, section, siblings, path, depth, value)
         }
-        None
-    }
-
-    /// Where the line of `from` ends, its comment included; right there when more of the list follows in the line.
-    fn line_end(&self, from: usize) -> usize {
-        let line = self.text[from..].split('\n').next().unwrap_or_default();
-        let line = line.strip_suffix('\r').unwrap_or(line);
-        let rest = line.trim_start();
-        if rest.is_empty() || rest.starts_with('#') { from + line.len() } else { from }
-    }
-
-    fn spliced(&self, at: usize, new: &str) -> String {
-        format!("{}{new}{}", &self.text[..at], &self.text[at..])
     }
 }
 
-/// A new list goes behind the last value that stands outside all sections.
-fn write(text: &str, items: &[Item], name: &str, entries: &[String]) -> String {
-    let entries: Vec<String> = entries.iter().map(|entry| quoted(entry)).collect();
-    let line = format!("{name} = [{}]", entries.join(", "));
-    let ending = super::line_ending(text);
-    let top = items.iter().filter(|item| !matches!(item.value.content, Content::Section(_)));
-    let Some(last) = top.map(|item| item.value.span.end).max() else {
-        return format!("{line}{ending}{text}");
+/// The text with the list `new` in place of the list `old`: entries that stay keep their lines.
+fn become_(
+    text: &str,
+    items: &[Item],
+    path: &[&str],
+    old: &[Node],
+    new: &[Node],
+) -> Result<String, Obstacle> {
+    let (gone, kept) = change::kept(old, new);
+    let added: Result<Vec<New<'_>>, Obstacle> =
+        new[kept..].iter().map(|node| Ok((scalar::value(&node.content, "")?, None))).collect();
+    let added = added?;
+    let mut edited = if added.is_empty() { text.to_owned() } else { append(text, items, path, &added)? };
+    for number in gone.into_iter().rev() {
+        let read = crate::config::toml::read(&Source::new("", edited.as_str()));
+        edited = remove(&edited, &read.map_err(|_| "the list cannot be found again")?, path, number)?;
+    }
+    Ok(edited)
+}
+
+/// Adds what is missing of `path` behind its first `depth` names.
+fn add(
+    text: &str,
+    items: &[Item],
+    section: Option<&Item>,
+    siblings: &[Item],
+    path: &[&str],
+    depth: usize,
+    value: &Content,
+) -> Result<String, Obstacle> {
+    let rest = &path[depth..];
+    let line = format!("{} = {}", scalar::names(rest), scalar::value(value, "")?);
+    let under_header = |depth: usize| {
+        let (sections, leaf) = path.split_at(path.len() - 1);
+        debug_assert!(depth < path.len());
+        let leaf = format!("{} = {}", scalar::names(leaf), scalar::value(value, "")?);
+        Ok(at_end(text, vec![String::new(), format!("[{}]", scalar::names(sections)), leaf]))
     };
-    match text[last..].find('\n') {
-        Some(newline) => {
-            let (head, tail) = text.split_at(last + newline + 1);
-            format!("{head}{line}{ending}{tail}")
+    let Some(section) = section else {
+        return if rest.len() > 1 && has_headers(text, items) {
+            under_header(depth)
+        } else {
+            Ok(at_top(text, items, line))
+        };
+    };
+    match form(text, &section.value) {
+        Form::Inline => {
+            let (at, new) = match siblings.iter().map(|item| end(text, &item.value)).max() {
+                Some(at) => (at, format!(", {line}")),
+                None => (section.value.span.start + 1, format!(" {line} ")),
+            };
+            Ok(Pieces::one(at..at, new).applied(text))
         }
-        None => super::appended(text, &[line]),
+        Form::Implied => under_header(depth),
+        Form::Header if rest.len() > 1 => under_header(depth),
+        Form::Header => {
+            let own = siblings.iter().filter(|item| !is_apart(text, &item.value));
+            let at = own.map(|item| end(text, &item.value)).max().unwrap_or(section.value.span.end);
+            let (at, block) = text::below(text, at, &[line]);
+            Ok(Pieces::one(at..at, block).applied(text))
+        }
+        Form::Dotted => {
+            let first = siblings.first().ok_or("the section cannot be found")?;
+            let before = &text[text::line_start(text, first.span.start)..first.span.start];
+            let (at, block) = text::below(text, end(text, &section.value), &[format!("{before}{line}")]);
+            Ok(Pieces::one(at..at, block).applied(text))
+        }
     }
 }
 
-fn quoted(entry: &str) -> String {
-    format!("\"{}\"", entry.replace('\\', "\\\\").replace('"', "\\\""))
+/// A new value goes behind the last one that stands outside all headers.
+fn at_top(text: &str, items: &[Item], line: String) -> String {
+    let top = items.iter().filter(|item| !is_apart(text, &item.value));
+    match top.map(|item| end(text, &item.value)).max() {
+        Some(last) => {
+            let (at, block) = text::below(text, last, &[line]);
+            Pieces::one(at..at, block).applied(text)
+        }
+        None => format!("{line}{}{text}", text::line_ending(text)),
+    }
+}
+
+/// Whether a value stands under a header of its own, and not where its name is.
+fn is_apart(text: &str, node: &Node) -> bool {
+    matches!(form(text, node), Form::Header | Form::Implied)
+        && matches!(node.content, Content::Section(_) | Content::List(_))
+}
+
+fn has_headers(text: &str, items: &[Item]) -> bool {
+    items.iter().any(|item| is_apart(text, &item.value))
 }

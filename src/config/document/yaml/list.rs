@@ -1,0 +1,189 @@
+//! Lists in YAML, a line for each entry or in brackets.
+
+use std::ops::Range;
+
+use super::super::array::Array;
+use super::super::change::{self, Change};
+use super::super::text::{self, Pieces, below, line_end, next_line};
+use super::super::{Content, Item, Node, Obstacle};
+use super::scalar::{self, Quotes};
+use crate::config::problem::Source;
+
+/// An entry to add, with the comment behind it.
+pub struct New<'a> {
+    /// A scalar or a section.
+    pub content: Content,
+    /// Without the `#`.
+    pub note: Option<&'a str>,
+}
+
+impl<'a> New<'a> {
+    /// A text.
+    pub fn scalar(entry: &str, note: Option<&'a str>) -> Self {
+        Self { content: Content::Text(entry.to_owned()), note }
+    }
+}
+
+/// An empty list in brackets that gets more at once becomes one with a line for each.
+const SIDE_BY_SIDE: usize = 8;
+
+/// The text with `new` at the end of the list.
+pub fn append(text: &str, items: &[Item], path: &[&str], new: &[New<'_>]) -> Result<String, Obstacle> {
+    let item = unshared(text, items, path)?;
+    let entries = || new.iter().map(|new| (&new.content, new.note));
+    let mut added = Vec::new();
+    let nodes = change::list(items, path).ok_or("it is not a list")?;
+    if let (Content::List(_), Some(b'[')) = (&item.value.content, text.as_bytes().get(item.value.span.start))
+    {
+        let wide = new.len() > SIDE_BY_SIDE
+            || new.iter().any(|new| new.note.is_some() || matches!(new.content, Content::Section(_)));
+        let array = array(text, item, nodes)?;
+        let inside = &text[array.start + 1..array.end - 1];
+        let behind = text[array.end..line_end(text, array.end)].trim_start();
+        if nodes.is_empty()
+            && wide
+            && inside.trim().is_empty()
+            && (behind.is_empty() || behind.starts_with('#'))
+            && super::leads(text, item)
+        {
+            lines(entries(), item.span.column + 1, &mut added)?;
+            let mut pieces = Pieces::default();
+            pieces.put(super::colon(text, item)?..array.end, "");
+            let (at, block) = below(text, array.end, &added);
+            pieces.put(at..at, block);
+            return Ok(pieces.applied(text));
+        }
+        let written: Result<Vec<_>, Obstacle> =
+            entries().map(|(content, note)| Ok((scalar::flow(content, Quotes::None)?, note))).collect();
+        return array.append(&written?).ok_or_else(Obstacle::no_lines);
+    }
+    let (indent, behind) = match nodes.len().checked_sub(1) {
+        Some(last) => {
+            let place = place(text, item, nodes, last)?;
+            let first = &text[place.start..];
+            (first.len() - first.trim_start_matches(' ').len(), super::end(text, &nodes[last]))
+        }
+        // Nothing behind the colon, or a null that is written out.
+        None => (item.span.column + 1, super::colon(text, item)?),
+    };
+    lines(entries(), indent, &mut added)?;
+    let span = item.value.span;
+    let mut pieces = Pieces::default();
+    if nodes.is_empty() && span.end > span.start {
+        pieces.put(behind..span.end, "");
+    }
+    let (at, block) = below(text, behind, &added);
+    pieces.put(at..at, block);
+    Ok(pieces.applied(text))
+}
+
+/// The text without the entry of that number.
+pub fn remove(text: &str, items: &[Item], path: &[&str], number: usize) -> Result<String, Obstacle> {
+    let item = unshared(text, items, path)?;
+    let nodes = change::list(items, path).ok_or("it is not a list")?;
+    if text.as_bytes().get(item.value.span.start) == Some(&b'[') {
+        return Ok(array(text, item, nodes)?.remove(number));
+    }
+    let place = place(text, item, nodes, number)?;
+    let mut pieces = Pieces::default();
+    // Without its last entry a list would be null, which is something else.
+    if nodes.len() == 1 {
+        let colon = super::colon(text, item)?;
+        pieces.put(colon..colon, " []");
+    }
+    pieces.put(text::whole_lines(text, place.start, super::end(text, &nodes[number]).max(place.start)), "");
+    Ok(pieces.applied(text))
+}
+
+/// The text with the list `new` in place of the list `old`: entries that stay keep their lines.
+pub fn become_(
+    text: &str,
+    items: &[Item],
+    path: &[&str],
+    old: &[Node],
+    new: &[Node],
+) -> Result<String, Obstacle> {
+    let (gone, kept) = super::super::change::kept(old, new);
+    let added: Vec<New<'_>> =
+        new[kept..].iter().map(|node| New { content: node.content.clone(), note: None }).collect();
+    let mut edited = if added.is_empty() { text.to_owned() } else { append(text, items, path, &added)? };
+    for number in gone.into_iter().rev() {
+        let read = crate::config::yaml::read(&Source::new("", edited.as_str()));
+        let items = read.map_err(|_| "the list cannot be found again")?;
+        edited = super::edit(&edited, &items, &Change::Remove { list: path, number })?;
+    }
+    Ok(edited)
+}
+
+/// Entries in lines of their own.
+pub fn lines<'a>(
+    entries: impl Iterator<Item = (&'a Content, Option<&'a str>)>,
+    indent: usize,
+    out: &mut Vec<String>,
+) -> Result<(), Obstacle> {
+    for (content, note) in entries {
+        let from = out.len();
+        match content {
+            Content::Section(items) if !items.is_empty() => {
+                for item in items {
+                    super::lines(&item.name, &item.value.content, indent + 2, out)?;
+                }
+                out[from].replace_range(indent..=indent, "-");
+            }
+            _ => out.push(format!("{:indent$}- {}", "", scalar::flow(content, Quotes::None)?)),
+        }
+        if let Some(note) = note {
+            out[from] += " # ";
+            out[from] += note.trim();
+        }
+    }
+    Ok(())
+}
+
+/// The list as it stands in brackets.
+fn array<'a>(text: &'a str, item: &Item, nodes: &[Node]) -> Result<Array<'a>, Obstacle> {
+    let end = super::end(text, &item.value);
+    if !text[..end].ends_with(']') {
+        return Err("the end of the list cannot be found".into());
+    }
+    let entries = nodes.iter().map(|node| (node.span.start, super::end(text, node))).collect();
+    Ok(Array { text, start: item.value.span.start, end, entries })
+}
+
+/// The lines of an entry, with the line ending.
+pub fn place(text: &str, item: &Item, nodes: &[Node], number: usize) -> Result<Range<usize>, Obstacle> {
+    let before = match number.checked_sub(1) {
+        Some(before) => super::end(text, &nodes[before]),
+        None => super::colon(text, item)?,
+    };
+    let node = &nodes[number];
+    let mut start = next_line(text, before);
+    // Its dash may stand in a line above: `- |`, and `-` alone.
+    while start < text.len() && start <= node.span.start {
+        let line = text[start..line_end(text, start)].trim_start();
+        if line == "-" || line.starts_with("- ") {
+            return Ok(start..next_line(text, super::end(text, node).max(start)));
+        }
+        if !(line.is_empty() || line.starts_with('#')) {
+            break;
+        }
+        start = next_line(text, start);
+    }
+    Err("the entry has no line of its own".into())
+}
+
+/// The item of a list that no other setting shares.
+fn unshared<'a>(text: &str, items: &'a [Item], path: &[&str]) -> Result<&'a Item, Obstacle> {
+    let item = change::item(items, path).ok_or("the list is not there")?;
+    let nodes = change::list(items, path).ok_or("it is not a list")?;
+    let value = item.value.span;
+    let end = nodes.first().map_or(value.end, |node| node.span.start).max(item.span.end);
+    let between = text.get(item.span.end..end).unwrap_or_default();
+    // An alias may be written before the list it stands for, or behind it.
+    let at_alias = text.get(value.start..).is_some_and(|rest| rest.starts_with(['*', '&', '!']));
+    let written = |line: &str| line.split('#').next().unwrap_or_default().contains(['&', '*', '!']);
+    if at_alias || between.lines().any(written) {
+        return Err("the list has an anchor, an alias or a tag, so other settings may hang on it".into());
+    }
+    Ok(item)
+}
