@@ -7,7 +7,7 @@ use std::time::{Duration, SystemTime};
 use jiff::tz::TimeZone;
 use jiff::{SignedDuration, Timestamp};
 
-use super::fault::Fault;
+use super::fault::{Fault, shortened};
 use super::tree::{Content, Node};
 use crate::error::Error;
 use crate::policy::address::{Caution, Entry};
@@ -57,10 +57,17 @@ impl Guest {
 
     /// Reads one element of the list of guests.
     pub(super) fn read(node: &Node) -> Result<Self, Box<Fault>> {
-        let whole = || Fault::new(node, "has to be a guest with `address`, `until` and `note`");
-        let Content::Section(items) = &node.content else { return Err(whole()) };
-        if items.iter().any(|item| !FIELDS.contains(&item.name.as_str())) {
-            return Err(whole());
+        let Content::Section(items) = &node.content else {
+            return Err(Fault::new(node, "has to be a guest with `address`, `until` and `note`"));
+        };
+        let lacking = |what: String| {
+            let mut fault = Fault::new(node, &what);
+            fault.found.clear();
+            fault.hint = Some("a guest has `address`, and may have `until` and `note`".to_owned());
+            fault
+        };
+        if let Some(unknown) = items.iter().find(|item| !FIELDS.contains(&item.name.as_str())) {
+            return Err(lacking(format!("takes no `{}`", shortened(&unknown.name))));
         }
         let field = |name: &str| items.iter().find(|item| item.name == name).map(|item| &item.value);
         let text = |name: &'static str| match field(name) {
@@ -68,7 +75,7 @@ impl Guest {
             Some(node) if matches!(node.content, Content::Switch(..)) => Err(unfit(node, name)),
             Some(node) => node.text().map(str::to_owned).ok_or_else(|| unfit(node, name)),
         };
-        let Some(place) = field("address") else { return Err(whole()) };
+        let Some(place) = field("address") else { return Err(lacking("has no `address`".to_owned())) };
         let address = text("address")?.trim().to_owned();
         let entry = entry(&address).map_err(|error| worded(place, "address", &error))?;
         let until = text("until")?;

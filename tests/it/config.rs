@@ -531,6 +531,8 @@ fn help_and_misuse() {
         &["whitelist", "list", "--help"],
         &["whitelist", "add", "--help"],
         &["whitelist", "remove", "--help"],
+        &["whitelist", "import", "--help"],
+        &["whitelist", "migrate", "--help"],
     ];
     golden("whitelist-help.txt", &pages.map(answer).join("\n----\n"));
     let misuses: [&[&str]; 8] = [

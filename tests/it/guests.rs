@@ -6,6 +6,7 @@ use jiff::{Timestamp, ToSpan as _};
 
 use crate::it::harness::app::App;
 use crate::it::harness::client::Client;
+use crate::it::harness::folder::{Folder, golden};
 use crate::it::harness::{Innkeeper, PATIENCE, settings};
 
 /// Nobody is listed, and guests only come in.
@@ -113,4 +114,181 @@ fn the_page_says_who_is_a_guest() {
         "{}",
         answer.text()
     );
+}
+
+/// The moments of this session as words, since they are others in each: the first is `<moment 1>`.
+fn masked(text: &str) -> String {
+    let year = Timestamp::now().to_string()[..4].parse::<i16>().unwrap();
+    let mut out = String::new();
+    let mut known: Vec<&str> = Vec::new();
+    let mut rest = text;
+    while let Some(at) = rest.find('T').filter(|at| *at >= 10) {
+        let begin = at - 10;
+        let moment = rest.get(begin..begin + 25).filter(|moment| {
+            moment.parse::<Timestamp>().is_ok()
+                && moment[..4].parse::<i16>().unwrap() - year <= 1
+                && moment[..4].parse::<i16>().unwrap() >= year
+        });
+        let Some(moment) = moment else {
+            out += &rest[..=at];
+            rest = &rest[at + 1..];
+            continue;
+        };
+        let number = known.iter().position(|known| *known == moment).unwrap_or_else(|| {
+            known.push(moment);
+            known.len() - 1
+        });
+        out += &rest[..begin];
+        out += &format!("<moment {}>", number + 1);
+        rest = &rest[begin + 25..];
+    }
+    out + rest
+}
+
+const YAML: &str = "\
+# mine
+port: 1
+whitelist:
+  - ::1
+  - 127.0.0.1
+  - 10.0.0.0/8 # home
+innkeeper:
+  # for a time
+  guests:
+    - address: 203.0.113.7 # over
+      until: 2001-01-01T00:00:00Z
+      note: Old
+    # and one for long
+    - address: 198.51.100.0/24
+      until: 2999-01-01T00:00:00+02:00
+      note: \"Ann's, #1\"
+  satisfy: all
+";
+
+const TOML: &str = "\
+# mine
+port = 1
+whitelist = [
+  \"::1\",
+  \"127.0.0.1\",
+  \"10.0.0.0/8\", # home
+]
+
+[innkeeper]
+satisfy = \"all\"
+
+# for a time
+[[innkeeper.guests]]
+address = \"203.0.113.7\" # over
+until = 2001-01-01T00:00:00Z
+note = \"Old\"
+
+# and one for long
+[[innkeeper.guests]]
+address = \"198.51.100.0/24\"
+until = \"2999-01-01T00:00:00+02:00\"
+note = \"Ann's, #1\"
+";
+
+#[test]
+fn a_session() {
+    for (name, text) in [("config.yaml", YAML), ("config.toml", TOML)] {
+        let folder = Folder::with(&[(name, text)]);
+        let mut told = String::new();
+        let steps: &[&[&str]] = &[
+            &["whitelist", "list"],
+            &["whitelist", "list", "--json"],
+            // Listed for good; a guest for longer, by a wider entry.
+            &["whitelist", "add", "10.1.1.1", "198.51.100.7", "198.51.100.*", "--for", "8h"],
+            &[
+                "whitelist",
+                "add",
+                "203.0.113.9",
+                "phone.lan",
+                "--for",
+                "8h",
+                "--note",
+                "Bob: 'x'",
+                "--dry-run",
+            ],
+            &["whitelist", "add", "203.0.113.9", "phone.lan", "--for", "8h", "--note", "Bob: 'x'"],
+            &["whitelist", "add", "203.0.113.9", "--for", "1h"],
+            &["whitelist", "add", "203.0.113.9", "--for", "2d"],
+            &["whitelist", "list"],
+            &["whitelist", "add", "203.0.113.9"],
+            &["whitelist", "list"],
+            &["whitelist", "remove", "203.0.113.9", "198.51.100.7"],
+            &["whitelist", "remove", "203.0.113.9", "198.51.100.0/24", "phone.LAN"],
+            &["whitelist", "remove", "10.0.0.0/8"],
+            &["whitelist", "add", "0.0.0.0/0", "127.1", "--for", "1w"],
+            &["whitelist", "add", "192.0.2.1", "--for", "8"],
+            &["whitelist", "add", "192.0.2.1", "--for", "0h"],
+            &["whitelist", "add", "192.0.2.1", "--for", "tomorrow"],
+            &["whitelist", "list"],
+        ];
+        for step in steps {
+            told += &folder.told(step, &[]);
+        }
+        told += "---- ";
+        told += name;
+        told += "\n";
+        told += &folder.text(name);
+        golden(&format!("guests.{}.txt", name.rsplit('.').next().unwrap()), &masked(&told));
+    }
+}
+
+#[test]
+fn guests_beside_a_whitelist_txt() {
+    let folder = Folder::with(&[
+        ("config.yaml", "port: 1\nwhitelistMode: false\n"),
+        ("whitelist.txt", "127.0.0.1\n203.0.113.9\n"),
+    ]);
+    let mut told = String::new();
+    told += &folder.told(&["whitelist", "add", "198.51.100.7", "203.0.113.0/24", "--for", "1w"], &[]);
+    told += &folder.told(&["whitelist", "list"], &[]);
+    told += &folder.told(&["whitelist", "remove", "203.0.113.9", "198.51.100.7"], &[]);
+    assert_eq!(folder.text("whitelist.txt"), "127.0.0.1\n");
+    told += &folder.told(&["whitelist", "list"], &[]);
+    let variable = [("INNKEEPER_GUESTS", r#"[{"address": "192.0.2.1"}]"#)];
+    told += &folder.told(&["whitelist", "list"], &variable);
+    told += &folder.told(&["whitelist", "add", "192.0.2.2", "--for", "1h"], &variable);
+    told += &folder.told(&["whitelist", "remove", "192.0.2.1"], &variable);
+    golden("guests-beside.txt", &masked(&told));
+}
+
+#[test]
+fn bad_guests() {
+    let mut told = String::new();
+    for (name, text) in [
+        (
+            "until.yaml",
+            "innkeeper:\n  guests:\n    - address: 127.0.0.1\n      note: Ann\n      until: 2030-01-31\n",
+        ),
+        ("until.toml", "[[innkeeper.guests]]\naddress = \"127.0.0.1\"\nuntil = 2030-01-31T18:00:00\n"),
+        (
+            "many.yaml",
+            "innkeeper:\n  guests:\n    - 127.0.0.1\n    - {address: 10.0.0.300}\n    - {address: '*'}\n    - {note: Ann}\n    \
+             - {address: ::1, till: 2030-01-31T18:00:00Z}\n    - {address: ::1, until: }\n    - {address: ::1, until: no}\n    \
+             - {address: ::1, until: true}\n    - {address: [::1]}\n",
+        ),
+        ("list.yaml", "innkeeper:\n  guests: 127.0.0.1\n"),
+    ] {
+        let folder = Folder::with(&[(name, text)]);
+        told += &folder.told(&["whitelist", "add", "10.0.0.1", "--for", "1h", "--config", name], &[]);
+        assert_eq!(folder.text(name), text);
+    }
+    golden("guests-bad.txt", &told);
+}
+
+#[test]
+fn entries_from_standard_input() {
+    let folder = Folder::with(&[("config.yaml", YAML)]);
+    let mut told = folder
+        .told_reading("# mine\n192.168.1.1 # Ann\r\n\n; no\n// no\n192.168.1.2", &["whitelist", "add", "-"]);
+    told +=
+        &folder.told_reading("198.51.100.0/24\n192.168.1.1\n", &["whitelist", "remove", "192.168.1.2", "-"]);
+    told += &folder.told_reading("", &["whitelist", "add", "-", "--for", "1h"]);
+    golden("guests-input.txt", &told);
+    let text = folder.text("config.yaml");
+    assert!(!text.contains("192.168") && !text.contains("198.51") && text.contains("203.0.113.7"), "{text}");
 }

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output, Stdio};
 
@@ -60,15 +61,28 @@ impl Folder {
 
     /// A command with all it prints: stdout, then stderr with `!` before each line, then the exit code.
     pub fn told(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
-        let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
         let mut text = "$ ".to_owned();
         for (name, value) in variables {
             let _ = write!(text, "{name}='{value}' ");
         }
+        text + &Self::told_by(self.command(arguments).envs(variables.iter().copied()), arguments)
+    }
+
+    /// The same of a command that reads `input`, shown with `<` before each line.
+    pub fn told_reading(&self, input: &str, arguments: &[&str]) -> String {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(input.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        let lines: String = input.lines().fold(String::new(), |text, line| text + "< " + line + "\n");
+        format!("{lines}$ {}", Self::told_by(self.command(arguments).stdin(file), arguments))
+    }
+
+    fn told_by(command: &mut Command, arguments: &[&str]) -> String {
+        let output = command.output().unwrap();
         let quote =
             |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
         let words: Vec<String> = arguments.iter().map(quote).collect();
-        let _ = writeln!(text, "innkeeper {}", words.join(" "));
+        let mut text = format!("innkeeper {}\n", words.join(" "));
         text += &String::from_utf8(output.stdout).unwrap();
         for line in String::from_utf8(output.stderr).unwrap().lines() {
             let _ = writeln!(text, "! {line}");

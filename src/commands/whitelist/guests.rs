@@ -1,0 +1,140 @@
+//! Guests: `whitelist add --for`, and their part in `whitelist remove`.
+
+use std::time::{Duration, SystemTime};
+
+use super::super::sources::Sources;
+use super::Wanted;
+use super::editing::{Editing, GUESTS};
+use super::known::{Known, covers};
+use super::list::{place, stay};
+use crate::config::document::Change;
+use crate::config::{Guest, Until, guest};
+use crate::error::{Error, Exit};
+use crate::policy::address::Entry;
+
+/// What may be a guest, or everything that may not.
+///
+/// # Errors
+/// An entry that cannot be read, or lets in everybody.
+pub fn checked(entries: Vec<String>) -> Result<Vec<(String, Entry)>, Vec<Error>> {
+    let mut errors = Vec::new();
+    let mut guests = Vec::new();
+    for text in entries {
+        match guest::entry(&text) {
+            Ok(entry) => guests.push((text, entry)),
+            Err(error) => errors.push(error),
+        }
+    }
+    if errors.is_empty() { Ok(guests) } else { Err(errors) }
+}
+
+/// Lets `entries` in for `length` from `now` on. Whoever is let in for as long already is not added.
+///
+/// # Errors
+/// An end in no calendar; a file that cannot be changed.
+pub fn add(
+    mut editing: Editing,
+    entries: &[(String, Entry)],
+    note: Option<&str>,
+    length: Duration,
+    now: SystemTime,
+) -> Result<Exit, Error> {
+    let until = Until::after(now, length)?;
+    let (added, moved) = (
+        editing.writing.verb("Added", "Would add"),
+        editing.writing.verb("Moved the end of", "Would move the end of"),
+    );
+    let known = Known::of(&editing.settings.whitelist);
+    let mut guests = editing.settings.guests.clone();
+    for (text, entry) in entries {
+        if let Some(rule) = known.covering(entry) {
+            editing
+                .notices
+                .push(format!("{text} is let in already, for good, by `{}` ({})", rule.text, rule.place));
+            continue;
+        }
+        if let Some(host) =
+            guests.iter().find(|guest| covers(&guest.entry, entry) && !until.is_later_than(&guest.until))
+        {
+            let stay = stay(&host.until);
+            let place = place(&editing.settings, host);
+            let by = if host.entry == *entry { String::new() } else { format!(" by `{}`", host.address) };
+            editing.notices.push(format!("{text} is let in already, as a {stay}{by} ({place})"));
+            continue;
+        }
+        // Of one who is a guest already, the end moves; the line goes to the end of the list with it.
+        let before = guests.iter().position(|guest| guest.entry == *entry);
+        let before = match before {
+            Some(number) => {
+                editing.document.edit(&Change::Remove { list: GUESTS, number })?;
+                Some(guests.remove(number))
+            }
+            None => None,
+        };
+        let note = note.or(before.as_ref().map(|guest| guest.note.as_str())).unwrap_or_default();
+        let end = until.to_string();
+        let fields = [("address", text.as_str()), ("until", end.as_str()), ("note", note)];
+        let fields = if note.is_empty() { &fields[..2] } else { &fields[..] };
+        let line = editing.document.edit(&Change::AppendItem { list: GUESTS, item: fields })?;
+        let place = format!("{}:{line}", editing.path.display());
+        editing.notices.push(match &before {
+            Some(before) if before.is_in(now) => {
+                format!("{moved} {text}, from {} to {until}: {place}", before.until)
+            }
+            _ => format!("{added} {text} as a guest until {until}: {place}"),
+        });
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let (address, note) = (text.clone(), note.to_owned());
+        guests.push(Guest { address, entry: entry.clone(), until: until.clone(), note, line });
+        if let Entry::Pattern(pattern) = entry {
+            editing.warnings.extend(pattern.cautions().iter().map(ToString::to_string));
+        }
+    }
+    if editing.is_changed() {
+        sweep(&mut editing, &mut guests, now)?;
+        editing.warn_of_disuse();
+        editing
+            .warnings
+            .push("SillyTavern itself knows no guests: they come in through Innkeeper only".to_owned());
+    }
+    editing.finish()
+}
+
+/// Takes away the guests whose time is over.
+fn sweep(editing: &mut Editing, guests: &mut Vec<Guest>, now: SystemTime) -> Result<(), Error> {
+    let verb = editing.writing.verb("Removed", "Would remove");
+    while let Some(number) = guests.iter().position(|guest| !guest.is_in(now)) {
+        editing.document.edit(&Change::Remove { list: GUESTS, number })?;
+        let gone = guests.remove(number);
+        editing
+            .notices
+            .push(format!("{verb} the guest {}, whose time was over at {}", gone.address, gone.until));
+    }
+    Ok(())
+}
+
+/// Whether an entry that is to go is a guest's.
+pub fn is_guest(guest: &Guest, wanted: &Wanted<'_>) -> bool {
+    guest.address == wanted.text || wanted.entry.as_ref() == Some(&guest.entry)
+}
+
+/// Takes away every guest that is or means one of `wanted`.
+///
+/// # Errors
+/// Guests that stand in no file; a file that cannot be changed.
+pub fn remove(editing: &mut Editing, sources: &Sources<'_>, wanted: &[Wanted<'_>]) -> Result<(), Vec<Error>> {
+    let is_wanted = |guest: &Guest| wanted.iter().any(|wanted| is_guest(guest, wanted));
+    if !editing.settings.guests.iter().any(is_wanted) {
+        return Ok(());
+    }
+    let verb = editing.writing.verb("Removed", "Would remove");
+    editing.guest_document(sources)?;
+    while let Some(number) = editing.settings.guests.iter().position(is_wanted) {
+        let change = Change::Remove { list: GUESTS, number };
+        editing.guest_document(sources)?.edit(&change).map_err(|error| vec![error])?;
+        let guest = editing.settings.guests.remove(number);
+        let place = place(&editing.settings, &guest);
+        editing.notices.push(format!("{verb} {} from the guests: {place}", guest.address));
+    }
+    Ok(())
+}
