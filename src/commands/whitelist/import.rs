@@ -232,8 +232,8 @@ fn refusal(incoming: &Incoming, reading: Reading<'_>) -> Vec<Error> {
     let file = if incoming.name == "standard input" { "-" } else { &incoming.name };
     errors.push(
         Error::new(format!(
-            "{} no entry; nothing was imported",
-            counted(reading.left_out, "line is", "lines are")
+            "{}; nothing was imported",
+            counted(reading.left_out, "line is no entry", "lines are no entries")
         ))
         .hint(format!("to import the others: `innkeeper whitelist import --skip '{file}'`")),
     );

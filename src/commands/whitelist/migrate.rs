@@ -20,6 +20,10 @@ use crate::error::{Error, Exit};
 use crate::policy::address::Entry;
 use crate::ui;
 
+/// So many entries that go are named, and up to so many are taken away one by one, with the comments behind them.
+const SHOWN: usize = 20;
+const ONE_BY_ONE: usize = 200;
+
 /// Moves the list into the settings file and keeps the old file beside it.
 ///
 /// # Errors
@@ -85,14 +89,17 @@ fn destination(settings: &Settings) -> Result<(PathBuf, Kind), Error> {
 /// What is moved, and what is to be said about it.
 struct Moving<'a> {
     settings: &'a Settings,
+    /// How many entries are moved.
     count: usize,
+    /// How many others were in the settings file.
+    left: usize,
     notices: Vec<String>,
     warnings: Vec<String>,
 }
 
 impl<'a> Moving<'a> {
     fn of(settings: &'a Settings) -> Self {
-        Self { settings, count: 0, notices: Vec::new(), warnings: Vec::new() }
+        Self { settings, count: 0, left: 0, notices: Vec::new(), warnings: Vec::new() }
     }
 
     /// Makes the list in `document` the one that is in force.
@@ -112,24 +119,31 @@ impl<'a> Moving<'a> {
         let path = document.list_path(LIST).unwrap_or_else(|| vec![LIST]);
         let present = present(document, file);
         let mut staying: HashSet<Entry> = HashSet::new();
-        let mut stays = Vec::new();
-        for (text, line) in &present {
+        let (mut stays, mut goes) = (Vec::new(), Vec::new());
+        for (number, (text, line)) in present.iter().enumerate() {
             match text.trim().parse::<Entry>() {
                 Ok(meant) if in_force.contains(&meant) => {
                     stays.push(text.as_str());
                     staying.insert(meant);
                 }
-                _ => self.warnings.push(format!(
-                    "`{text}` ({}:{line}) was not in force, as whitelist.txt stood in its place, and is not in the list any \
-                     more",
-                    file.display()
-                )),
+                _ => {
+                    goes.push(number);
+                    self.warn_of_leaving(text, &format!("{}:{line}", file.display()));
+                }
             }
         }
-        if stays.len() < present.len() || document.list_path(LIST).is_none() {
-            let nodes = stays.iter().map(|text| Node::bare(*text)).collect();
-            let value = Content::List(nodes);
+        let more = self.left.saturating_sub(SHOWN);
+        if more > 0 {
+            self.warnings.push(format!("and {} more", counted(more, "such entry", "such entries")));
+        }
+        if document.list_path(LIST).is_none() || goes.len() > ONE_BY_ONE {
+            let value = Content::List(stays.iter().map(|text| Node::bare(*text)).collect());
             document.edit(&Change::Set { path: &path, value: &value })?;
+        } else {
+            // Each with its comment; from the end, so that the numbers of the others stay.
+            for &number in goes.iter().rev() {
+                document.edit(&Change::Remove { list: &path, number })?;
+            }
         }
         let comes: Vec<(&str, Option<&str>)> = wanted
             .iter()
@@ -140,6 +154,16 @@ impl<'a> Moving<'a> {
             return Ok(());
         }
         self.append(document, &path, &comes)
+    }
+
+    /// Names an entry that goes, so that nobody takes it for lost.
+    fn warn_of_leaving(&mut self, text: &str, place: &str) {
+        self.left += 1;
+        if self.left <= SHOWN {
+            self.warnings.push(format!(
+                "`{text}` ({place}) was not in force, as whitelist.txt stood in its place, and is not in the list any more"
+            ));
+        }
     }
 
     /// Writes the entries that come. In a list of one line there is no room for notes.
