@@ -174,7 +174,7 @@ impl Document {
     ) -> Result<(), Obstacle> {
         let lines = || {
             let within = self.extent(before, change);
-            guard::check_lines(before, after, within, change)
+            guard::check_lines(before, after, within, change, &self.gone(before, change))
         };
         match change {
             Change::Append { .. } | Change::Write { .. } => {
@@ -189,11 +189,7 @@ impl Document {
     fn extent(&self, before: Reading<'_>, change: &Change<'_>) -> Option<RangeInclusive<usize>> {
         let lines = Lines::of(before.text);
         let last = |node: &Node| {
-            let end = match self.kind {
-                Kind::Settings(Syntax::Yaml) => yaml::end(before.text, node),
-                Kind::Settings(Syntax::Toml) => toml::end(before.text, node),
-                Kind::Lines => before.text.len(),
-            };
+            let end = self.end(before.text, node);
             lines.span(end, end).line
         };
         match (change::place(before.items, &change.path())?, change) {
@@ -213,6 +209,36 @@ impl Document {
                 let flow = before.text[..first.span.start].trim_end().ends_with('{');
                 flow.then(|| first.span.line..=last(&end.value))
             }
+        }
+    }
+
+    /// The lines of the entries that go, each in lines of its own: their comments go with them.
+    fn gone(&self, before: Reading<'_>, change: &Change<'_>) -> Vec<RangeInclusive<usize>> {
+        let nodes = change::list(before.items, &change.path()).unwrap_or_default();
+        let gone = match change {
+            Change::Remove { number, .. } => vec![*number],
+            Change::Set { value: Content::List(new), .. } => change::kept(nodes, new).0,
+            _ => Vec::new(),
+        };
+        let (text, lines) = (before.text, Lines::of(before.text));
+        let place = |node: &Node| {
+            let end = self.end(text, node);
+            // In a line with others its comment is not its own.
+            let before = text[text::line_start(text, node.span.start)..node.span.start].trim();
+            let behind =
+                text[end..text::line_end(text, end)].trim_start().trim_start_matches(',').trim_start();
+            let alone = matches!(before, "" | "-") && (behind.is_empty() || behind.starts_with('#'));
+            alone.then(|| node.span.line..=lines.span(end, end).line)
+        };
+        gone.into_iter().filter_map(|number| place(nodes.get(number)?)).collect()
+    }
+
+    /// One past the last byte of a value.
+    fn end(&self, text: &str, node: &Node) -> usize {
+        match self.kind {
+            Kind::Settings(Syntax::Yaml) => yaml::end(text, node),
+            Kind::Settings(Syntax::Toml) => toml::end(text, node),
+            Kind::Lines => text.len(),
         }
     }
 

@@ -53,12 +53,14 @@ pub struct Reading<'a> {
 }
 
 /// Passes a text that differs from the one before in the lines `within` only (from 1), or has more lines somewhere if
-/// there are none; all comments have to be there still, and those of `notes`.
+/// there are none. All comments have to be there still, save those in the lines `gone`, and no others but the notes of
+/// the change.
 pub fn check_lines(
     before: Reading<'_>,
     after: Reading<'_>,
     within: Option<RangeInclusive<usize>>,
     change: &Change<'_>,
+    gone: &[RangeInclusive<usize>],
 ) -> Result<(), Obstacle> {
     let ends = |text: &str| text.is_empty() || text.ends_with('\n');
     if (ends(before.text) != ends(after.text) && !after.text.is_empty())
@@ -86,10 +88,8 @@ pub fn check_lines(
         _ => {}
     }
     let mut new = new.into_iter().map(|(_, comment)| comment).peekable();
-    let removed = matches!(change, Change::Remove { .. });
     let kept = old.into_iter().all(|(line, comment)| {
-        new.next_if(|new| *new == comment).is_some()
-            || (removed && within.as_ref().is_some_and(|within| within.contains(&line)))
+        new.next_if(|new| *new == comment).is_some() || gone.iter().any(|gone| gone.contains(&line))
     });
     if kept && new.next().is_none() { Ok(()) } else { Err("the change would lose a comment".into()) }
 }
