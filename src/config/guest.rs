@@ -85,7 +85,7 @@ impl Guest {
             Some(node) => until.parse().map_err(|error| worded(node, "until", &error))?,
             None => Until::Removed,
         };
-        let line = u32::try_from(place.span.line).unwrap_or(u32::MAX);
+        let line = u32::try_from(node.span.line).unwrap_or(u32::MAX);
         Ok(Self { address, entry, until, note: text("note")?, line })
     }
 }

@@ -1,5 +1,6 @@
 //! Guests: who comes in for a time, and no longer.
 
+use std::fmt::Write as _;
 use std::time::{Duration, Instant};
 
 use jiff::{Timestamp, ToSpan as _};
@@ -139,7 +140,7 @@ fn masked(text: &str) -> String {
             known.len() - 1
         });
         out += &rest[..begin];
-        out += &format!("<moment {}>", number + 1);
+        let _ = write!(out, "<moment {}>", number + 1);
         rest = &rest[begin + 25..];
     }
     out + rest

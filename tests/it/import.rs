@@ -1,6 +1,7 @@
 //! `whitelist import` and `whitelist migrate`: whole outputs, what is in force at every step, and random lists.
 
 use std::collections::BTreeSet;
+use std::fmt::Write as _;
 use std::fs;
 use std::net::IpAddr;
 use std::path::Path;
@@ -68,7 +69,7 @@ fn a_session() {
         told += &folder.told_reading("203.0.113.1\n", &["whitelist", "import", "-"]);
         told += &folder.told_reading("0.0.0.0/1\n128.0.0.0/1\n", &["whitelist", "import", "-"]);
         told += &folder.told_reading("", &["whitelist", "import", "-"]);
-        told += &format!("---- {name}\n{}", folder.text(name));
+        let _ = write!(told, "---- {name}\n{}", folder.text(name));
         golden(&format!("import.{}.txt", name.rsplit('.').next().unwrap()), &told);
     }
 }
@@ -76,8 +77,10 @@ fn a_session() {
 #[test]
 fn many_bad_lines_are_counted() {
     let folder = Folder::with(&[("config.yaml", YAML)]);
-    let bad: String = (0..30).map(|number| format!("10.0.0.{}\n", 300 + number)).collect();
-    let hosts: String = (0..30).map(|number| format!("172.16.{number}.1/24\n")).collect();
+    let bad: String =
+        (300..330).fold(String::new(), |text, number| text + "10.0.0." + &number.to_string() + "\n");
+    let hosts: String =
+        (0..30).fold(String::new(), |text, number| text + "172.16." + &number.to_string() + ".1/24\n");
     let mut told = folder.told_reading("", &["whitelist", "import", "-"]);
     fs::write(folder.path("bad.txt"), bad).unwrap();
     fs::write(folder.path("hosts.txt"), hosts).unwrap();
@@ -99,7 +102,7 @@ fn many_bad_lines_are_counted() {
     ] {
         fs::write(folder.path(name), text).unwrap();
         told += &folder.told(&["whitelist", "import", "latin.txt", "--config", name], &[]);
-        told += &format!("---- {name}\n{}\n", folder.text(name));
+        let _ = writeln!(told, "---- {name}\n{}", folder.text(name));
     }
     golden("import-many.txt", &told);
 }
@@ -143,7 +146,7 @@ fn migrate() {
         assert_eq!(in_force(&folder.path(name)), before, "{name}");
         assert_eq!(folder.text("whitelist.txt.bak"), "mine\n");
         assert_eq!(folder.text("whitelist.txt.bak.1"), text);
-        told += &format!("---- {name}\n{}\n", folder.text(name));
+        let _ = writeln!(told, "---- {name}\n{}", folder.text(name));
         told += &folder.told(&["whitelist", "migrate", "--config", name], &[]);
         // Killed between the two steps: both are there, and the same list is in force. Again, and it is done.
         fs::rename(folder.path("whitelist.txt.bak.1"), folder.path("whitelist.txt")).unwrap();

@@ -46,16 +46,22 @@ pub fn add(
     );
     let known = Known::of(&editing.settings.whitelist);
     let mut guests = editing.settings.guests.clone();
+    let suffices =
+        |guest: &Guest, entry: &Entry| covers(&guest.entry, entry) && !until.is_later_than(&guest.until);
+    let is_in = |(_, entry): &(String, Entry)| {
+        known.covering(entry).is_some() || guests.iter().any(|guest| suffices(guest, entry))
+    };
+    if !entries.iter().all(is_in) {
+        // First, so that the lines that are told stay.
+        sweep(&mut editing, &mut guests, now)?;
+    }
     for (text, entry) in entries {
         if let Some(rule) = known.covering(entry) {
-            editing
-                .notices
-                .push(format!("{text} is let in already, for good, by `{}` ({})", rule.text, rule.place));
+            let (rule, place) = (&rule.text, &rule.place);
+            editing.notices.push(format!("{text} is let in already, for good, by `{rule}` ({place})"));
             continue;
         }
-        if let Some(host) =
-            guests.iter().find(|guest| covers(&guest.entry, entry) && !until.is_later_than(&guest.until))
-        {
+        if let Some(host) = guests.iter().find(|guest| suffices(guest, entry)) {
             let stay = stay(&host.until);
             let place = place(&editing.settings, host);
             let by = if host.entry == *entry { String::new() } else { format!(" by `{}`", host.address) };
@@ -78,10 +84,8 @@ pub fn add(
         let line = editing.document.edit(&Change::AppendItem { list: GUESTS, item: fields })?;
         let place = format!("{}:{line}", editing.path.display());
         editing.notices.push(match &before {
-            Some(before) if before.is_in(now) => {
-                format!("{moved} {text}, from {} to {until}: {place}", before.until)
-            }
-            _ => format!("{added} {text} as a guest until {until}: {place}"),
+            Some(before) => format!("{moved} {text}, from {} to {until}: {place}", before.until),
+            None => format!("{added} {text} as a guest until {until}: {place}"),
         });
         let line = u32::try_from(line).unwrap_or(u32::MAX);
         let (address, note) = (text.clone(), note.to_owned());
@@ -91,7 +95,6 @@ pub fn add(
         }
     }
     if editing.is_changed() {
-        sweep(&mut editing, &mut guests, now)?;
         editing.warn_of_disuse();
         editing
             .warnings

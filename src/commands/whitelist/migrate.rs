@@ -65,7 +65,7 @@ pub fn migrate(sources: &Sources<'_>, writing: Writing, speech: Speech) -> Resul
         }
         Writing::Do => {
             document.replace().map_err(one)?;
-            let kept = put_away(&path).map_err(|error| one(stuck(&path, &file, error)))?;
+            let kept = put_away(&path).map_err(|error| one(stuck(&path, &file, &error)))?;
             moving.notices.push(format!("Moved {count} from {} to {place}", path.display()));
             moving.notices.push(format!("The old file is kept as {}", kept.display()));
         }
@@ -222,7 +222,7 @@ fn put_away(path: &Path) -> io::Result<PathBuf> {
 }
 
 /// Between the two steps.
-fn stuck(path: &Path, file: &Path, error: io::Error) -> Error {
+fn stuck(path: &Path, file: &Path, error: &io::Error) -> Error {
     Error::new(format!("cannot rename `{}`: {error}", path.display())).hint(format!(
         "`{}` holds the same list by now, and `{0}` still counts; move that away yourself, or run the command again",
         file.display()

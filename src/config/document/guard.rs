@@ -68,7 +68,14 @@ pub fn check_lines(
     {
         return Err("the change would mix the line endings".into());
     }
-    let (from, old, _) = changed(before.text, after.text);
+    let (mut from, old, new) = changed(before.text, after.text);
+    if let (Some(within), []) = (&within, new.as_slice()) {
+        // Of lines that are alike it cannot be seen which ones went: those above may as well have.
+        let lines: Vec<&str> = lines(before.text).collect();
+        while from + old.len() > *within.end() && from > 0 && lines[from - 1] == lines[from + old.len() - 1] {
+            from -= 1;
+        }
+    }
     let fits = within
         .as_ref()
         .map_or(old.is_empty(), |within| from + 1 >= *within.start() && from + old.len() <= *within.end());
