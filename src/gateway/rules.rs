@@ -168,13 +168,7 @@ impl Making {
         let addresses = if settings.whitelist_mode {
             let mut builder = WhitelistBuilder::new();
             compile(&settings.whitelist, resolved, &mut builder, &mut notes);
-            // Behind the list: whoever stands there too comes in for good.
-            let file = file_of(settings.origin("guests"));
-            for guest in settings.guests.iter().filter(|guest| guest.is_in(now)) {
-                let place = Place { file: Arc::clone(&file), line: guest.line };
-                let id = entry(&guest.entry, &guest.address, place, resolved, &mut builder, &mut notes);
-                builder.guest(id, &guest.until.to_string());
-            }
+            self.let_in_guests(now, resolved, &mut builder, &mut notes);
             if settings.whitelist_docker_hosts && names::in_container() {
                 let file: Arc<str> = "whitelistDockerHosts".into();
                 for name in names::CONTAINER_HOSTS {
@@ -222,6 +216,22 @@ impl Making {
             departed,
         };
         Ok((rules, notes))
+    }
+
+    /// Adds the guests of the moment `now`, behind the list: whoever stands there too comes in for good.
+    fn let_in_guests(
+        &self,
+        now: SystemTime,
+        resolved: &Resolved,
+        builder: &mut WhitelistBuilder,
+        notes: &mut Vec<String>,
+    ) {
+        let file = file_of(self.settings.origin("guests"));
+        for guest in self.guests().iter().filter(|guest| guest.is_in(now)) {
+            let place = Place { file: Arc::clone(&file), line: guest.line };
+            let id = entry(&guest.entry, &guest.address, place, resolved, builder, notes);
+            builder.guest(id, &guest.until.to_string());
+        }
     }
 
     /// Whether these settings and accounts protect the app, with `rules` made from them; and what is worth knowing.

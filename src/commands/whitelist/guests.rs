@@ -39,68 +39,98 @@ pub fn add(
     length: Duration,
     now: SystemTime,
 ) -> Result<Exit, Error> {
-    let until = Until::after(now, length)?;
-    let (added, moved) = (
-        editing.writing.verb("Added", "Would add"),
-        editing.writing.verb("Moved the end of", "Would move the end of"),
-    );
+    let invitation = Invitation { until: Until::after(now, length)?, note };
     let known = Known::of(&editing.settings.whitelist);
     let mut guests = editing.settings.guests.clone();
-    let suffices =
-        |guest: &Guest, entry: &Entry| covers(&guest.entry, entry) && !until.is_later_than(&guest.until);
-    let is_in = |(_, entry): &(String, Entry)| {
-        known.covering(entry).is_some() || guests.iter().any(|guest| suffices(guest, entry))
+    let is_in = |(text, entry): &(String, Entry)| {
+        invitation.needless(&editing, &known, &guests, text, entry).is_some()
     };
     if !entries.iter().all(is_in) {
         // First, so that the lines that are told stay.
         sweep(&mut editing, &mut guests, now)?;
     }
     for (text, entry) in entries {
-        if let Some(rule) = known.covering(entry) {
-            let (rule, place) = (&rule.text, &rule.place);
-            editing.notices.push(format!("{text} is let in already, for good, by `{rule}` ({place})"));
+        if let Some(why) = invitation.needless(&editing, &known, &guests, text, entry) {
+            editing.notices.push(why);
             continue;
         }
-        if let Some(host) = guests.iter().find(|guest| suffices(guest, entry)) {
-            let stay = stay(&host.until);
-            let place = place(&editing.settings, host);
-            let by = if host.entry == *entry { String::new() } else { format!(" by `{}`", host.address) };
-            editing.notices.push(format!("{text} is let in already, as a {stay}{by} ({place})"));
-            continue;
-        }
-        // Of one who is a guest already, the end moves; the line goes to the end of the list with it.
-        let before = guests.iter().position(|guest| guest.entry == *entry);
-        let before = match before {
-            Some(number) => {
-                editing.document.edit(&Change::Remove { list: GUESTS, number })?;
-                Some(guests.remove(number))
-            }
-            None => None,
-        };
-        let note = note.or(before.as_ref().map(|guest| guest.note.as_str())).unwrap_or_default();
-        let end = until.to_string();
-        let fields = [("address", text.as_str()), ("until", end.as_str()), ("note", note)];
-        let fields = if note.is_empty() { &fields[..2] } else { &fields[..] };
-        let line = editing.document.edit(&Change::AppendItem { list: GUESTS, item: fields })?;
-        let place = format!("{}:{line}", editing.path.display());
-        editing.notices.push(match &before {
-            Some(before) => format!("{moved} {text}, from {} to {until}: {place}", before.until),
-            None => format!("{added} {text} as a guest until {until}: {place}"),
-        });
-        let line = u32::try_from(line).unwrap_or(u32::MAX);
-        let (address, note) = (text.clone(), note.to_owned());
-        guests.push(Guest { address, entry: entry.clone(), until: until.clone(), note, line });
+        invitation.put(&mut editing, &mut guests, text, entry)?;
         if let Entry::Pattern(pattern) = entry {
             editing.warnings.extend(pattern.cautions().iter().map(ToString::to_string));
         }
     }
     if editing.is_changed() {
         editing.warn_of_disuse();
-        editing
-            .warnings
-            .push("SillyTavern itself knows no guests: they come in through Innkeeper only".to_owned());
+        let warning = "SillyTavern itself knows no guests: they come in through Innkeeper only";
+        editing.warnings.push(warning.to_owned());
     }
     editing.finish()
+}
+
+/// What is said of each new guest.
+struct Invitation<'a> {
+    until: Until,
+    note: Option<&'a str>,
+}
+
+impl Invitation<'_> {
+    /// By what `entry` is let in for as long already.
+    fn needless(
+        &self,
+        editing: &Editing,
+        known: &Known,
+        guests: &[Guest],
+        text: &str,
+        entry: &Entry,
+    ) -> Option<String> {
+        if let Some(rule) = known.covering(entry) {
+            return Some(format!("{text} is let in already, for good, by `{}` ({})", rule.text, rule.place));
+        }
+        let as_long = |guest: &&Guest| !self.until.is_later_than(&guest.until);
+        let host = guests.iter().filter(as_long).find(|guest| covers(&guest.entry, entry))?;
+        let stay = stay(&host.until);
+        let place = place(&editing.settings, host);
+        let by = if host.entry == *entry { String::new() } else { format!(" by `{}`", host.address) };
+        Some(format!("{text} is let in already, as a {stay}{by} ({place})"))
+    }
+
+    /// Writes a guest. Of one who is a guest already the end moves, and the line goes to the end of the list with it.
+    fn put(
+        &self,
+        editing: &mut Editing,
+        guests: &mut Vec<Guest>,
+        text: &str,
+        entry: &Entry,
+    ) -> Result<(), Error> {
+        let before = match guests.iter().position(|guest| guest.entry == *entry) {
+            Some(number) => {
+                editing.document.edit(&Change::Remove { list: GUESTS, number })?;
+                Some(guests.remove(number))
+            }
+            None => None,
+        };
+        let until = &self.until;
+        let note = self.note.or(before.as_ref().map(|guest| guest.note.as_str())).unwrap_or_default();
+        let end = until.to_string();
+        let fields = [("address", text), ("until", end.as_str()), ("note", note)];
+        let fields = if note.is_empty() { &fields[..2] } else { &fields[..] };
+        let line = editing.document.edit(&Change::AppendItem { list: GUESTS, item: fields })?;
+        let place = format!("{}:{line}", editing.path.display());
+        editing.notices.push(match &before {
+            Some(before) => {
+                let verb = editing.writing.verb("Moved the end of", "Would move the end of");
+                format!("{verb} {text}, from {} to {until}: {place}", before.until)
+            }
+            None => {
+                let verb = editing.writing.verb("Added", "Would add");
+                format!("{verb} {text} as a guest until {until}: {place}")
+            }
+        });
+        let line = u32::try_from(line).unwrap_or(u32::MAX);
+        let (address, note) = (text.to_owned(), note.to_owned());
+        guests.push(Guest { address, entry: entry.clone(), until: until.clone(), note, line });
+        Ok(())
+    }
 }
 
 /// Takes away the guests whose time is over.

@@ -224,7 +224,8 @@ fn put_away(path: &Path) -> io::Result<PathBuf> {
 /// Between the two steps.
 fn stuck(path: &Path, file: &Path, error: &io::Error) -> Error {
     Error::new(format!("cannot rename `{}`: {error}", path.display())).hint(format!(
-        "`{}` holds the same list by now, and `{0}` still counts; move that away yourself, or run the command again",
-        file.display()
+        "`{}` holds the same list by now, and `{}` still counts; move that away yourself, or run the command again",
+        file.display(),
+        path.display()
     ))
 }
