@@ -16,6 +16,7 @@ mod it {
     }
     mod architecture;
     mod config;
+    mod document;
     mod guests;
     mod gateway {
         mod admission;

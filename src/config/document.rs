@@ -5,6 +5,7 @@
 
 mod array;
 mod change;
+mod extent;
 mod guard;
 mod lines;
 mod lock;
@@ -13,19 +14,20 @@ mod text;
 mod toml;
 mod yaml;
 
-use std::ops::{Range, RangeInclusive};
+use std::cell::OnceCell;
+use std::ops::Range;
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 pub use self::change::Change;
-use self::change::Place;
+use self::extent::Extent;
 use self::guard::Reading;
 use self::lock::Lock;
 use super::file;
 use super::layer::Syntax;
 use super::problem::{Problem, Source};
 use super::schema::{Key, Owner, SECTION};
-use super::tree::{Content, Item, Lines, Node, Span};
+use super::tree::{Content, Item, Node, Span};
 use crate::error::Error;
 
 /// How long to wait for somebody else who is changing the file.
@@ -50,6 +52,8 @@ pub struct Document {
     before: String,
     after: String,
     difference: String,
+    /// What `after` holds, once that was read.
+    items: OnceCell<Vec<Item>>,
     // Given back when the rest is done.
     _lock: Lock,
 }
@@ -71,7 +75,16 @@ impl Document {
         })?;
         let lock = Lock::acquire(&target, patience)?;
         let before = file::read_text(&path)?;
-        Ok(Self { path, target, kind, after: before.clone(), before, difference: String::new(), _lock: lock })
+        Ok(Self {
+            path,
+            target,
+            kind,
+            after: before.clone(),
+            before,
+            difference: String::new(),
+            items: OnceCell::new(),
+            _lock: lock,
+        })
     }
 
     /// Makes `change` in memory and checks the result. `Ok` is the line in which the entry stands now (or, for one
@@ -85,7 +98,11 @@ impl Document {
             Some(text) => (true, text),
             None => (false, self.after.as_str()),
         };
-        let before = self.read(text)?;
+        // Read once for all edits; after one that fails, again.
+        let before = match self.items.take() {
+            Some(items) => items,
+            None => self.read(text)?,
+        };
         self.refuse_repeated(text, &before)?;
         let mut expected = before.clone();
         change.apply(&mut expected).ok_or_else(|| self.unable(change.missing()))?;
@@ -99,13 +116,18 @@ impl Document {
             Change::Append { note: Some(note), list, .. } => self.with_note(&edited, list, note)?,
             _ => edited,
         };
-        let mut after =
+        let after =
             self.read(&edited).map_err(|_| self.unable("it could not be read any more afterwards"))?;
-        if matches!(change, Change::Remove { .. }) && change::item(&after, &change.path()).is_none() {
-            change::prune(&mut expected, &change.path());
-            change::prune(&mut after, &change.path());
-        }
-        if !change::alike(&after, &expected) {
+        let alike =
+            if matches!(change, Change::Remove { .. }) && change::item(&after, &change.path()).is_none() {
+                let mut pruned = after.clone();
+                change::prune(&mut expected, &change.path());
+                change::prune(&mut pruned, &change.path());
+                change::alike(&pruned, &expected)
+            } else {
+                change::alike(&after, &expected)
+            };
+        if !alike {
             return Err(self.unable("the change would reach other settings as well"));
         }
         let line = change.line(if matches!(change, Change::Remove { .. }) { &before } else { &after });
@@ -114,6 +136,7 @@ impl Document {
         let hidden = [hidden(&before), hidden(&after)];
         self.difference += &guard::difference(text, &edited, [&hidden[0], &hidden[1]]);
         self.after = if bom { format!("{BOM}{edited}") } else { edited };
+        self.items = OnceCell::from(after);
         Ok(line)
     }
 
@@ -135,7 +158,7 @@ impl Document {
     pub fn list_path<'a>(&self, name: &'a str) -> Option<Vec<&'a str>> {
         let items = self.items()?;
         let own = [SECTION, name];
-        [&own[..], &own[1..]].into_iter().find(|path| change::list(&items, path).is_some()).map(<[_]>::to_vec)
+        [&own[..], &own[1..]].into_iter().find(|path| change::list(items, path).is_some()).map(<[_]>::to_vec)
     }
 
     /// Where `key` stands in this file, or would stand: Innkeeper's own keys under `innkeeper:`, SillyTavern's there
@@ -143,7 +166,7 @@ impl Document {
     #[must_use]
     pub fn path_of(&self, key: &Key) -> Vec<&'static str> {
         let own: Vec<&'static str> = std::iter::once(SECTION).chain(key.path.split('.')).collect();
-        let stands = || self.items().is_some_and(|items| change::item(&items, &own).is_some());
+        let stands = || self.items().is_some_and(|items| change::item(items, &own).is_some());
         if key.owner == Owner::Innkeeper || stands() { own } else { own[1..].to_vec() }
     }
 
@@ -161,8 +184,12 @@ impl Document {
     }
 
     /// What the changed text holds, if that can be read.
-    fn items(&self) -> Option<Vec<Item>> {
-        self.read(self.after.strip_prefix(BOM).unwrap_or(&self.after)).ok()
+    fn items(&self) -> Option<&[Item]> {
+        if self.items.get().is_none() {
+            let items = self.read(self.after.strip_prefix(BOM).unwrap_or(&self.after)).ok()?;
+            return Some(self.items.get_or_init(|| items));
+        }
+        self.items.get().map(Vec::as_slice)
     }
 
     /// Judges what an editor has made of the lines.
@@ -173,8 +200,8 @@ impl Document {
         line: usize,
     ) -> Result<(), Obstacle> {
         let lines = || {
-            let within = self.extent(before, change);
-            guard::check_lines(before, after, within, change, &self.gone(before, change))
+            let extent = Extent::of(self.kind, before, change);
+            guard::check_lines(before, after, &extent, change)
         };
         match change {
             Change::Append { .. } | Change::Write { .. } => {
@@ -182,63 +209,6 @@ impl Document {
             }
             Change::Remove { .. } => guard::check(before.text, after.text, change, line).or_else(|_| lines()),
             Change::AppendAll { .. } | Change::AppendItem { .. } | Change::Set { .. } => lines(),
-        }
-    }
-
-    /// The lines that `change` may touch; `None` when it may only bring new ones.
-    fn extent(&self, before: Reading<'_>, change: &Change<'_>) -> Option<RangeInclusive<usize>> {
-        let lines = Lines::of(before.text);
-        let last = |node: &Node| {
-            let end = self.end(before.text, node);
-            lines.span(end, end).line
-        };
-        match (change::place(before.items, &change.path())?, change) {
-            (Place::There(item), Change::Remove { number, .. }) => {
-                let Content::List(nodes) = &item.value.content else { return None };
-                // The entry before may lose its comma, the name may get `[]`, a blank line above goes with a section.
-                let first = number.checked_sub(1).map_or(item.span.line, |number| last(&nodes[number]));
-                let node = nodes.get(*number)?;
-                Some(first.min(node.span.line - 1)..=last(node))
-            }
-            (Place::There(item), _) => Some(item.span.line..=last(&item.value)),
-            (Place::Missing { section: Some(section), .. }, _) => {
-                Some(section.span.line..=last(&section.value))
-            }
-            (Place::Missing { section: None, items, .. }, _) => {
-                let (first, end) = (items.first()?, items.last()?);
-                let flow = before.text[..first.span.start].trim_end().ends_with('{');
-                flow.then(|| first.span.line..=last(&end.value))
-            }
-        }
-    }
-
-    /// The lines of the entries that go, each in lines of its own: their comments go with them.
-    fn gone(&self, before: Reading<'_>, change: &Change<'_>) -> Vec<RangeInclusive<usize>> {
-        let nodes = change::list(before.items, &change.path()).unwrap_or_default();
-        let gone = match change {
-            Change::Remove { number, .. } => vec![*number],
-            Change::Set { value: Content::List(new), .. } => change::kept(nodes, new).0,
-            _ => Vec::new(),
-        };
-        let (text, lines) = (before.text, Lines::of(before.text));
-        let place = |node: &Node| {
-            let end = self.end(text, node);
-            // In a line with others its comment is not its own.
-            let before = text[text::line_start(text, node.span.start)..node.span.start].trim();
-            let behind =
-                text[end..text::line_end(text, end)].trim_start().trim_start_matches(',').trim_start();
-            let alone = matches!(before, "" | "-") && (behind.is_empty() || behind.starts_with('#'));
-            alone.then(|| node.span.line..=lines.span(end, end).line)
-        };
-        gone.into_iter().filter_map(|number| place(nodes.get(number)?)).collect()
-    }
-
-    /// One past the last byte of a value.
-    fn end(&self, text: &str, node: &Node) -> usize {
-        match self.kind {
-            Kind::Settings(Syntax::Yaml) => yaml::end(text, node),
-            Kind::Settings(Syntax::Toml) => toml::end(text, node),
-            Kind::Lines => text.len(),
         }
     }
 

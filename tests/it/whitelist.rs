@@ -216,10 +216,14 @@ fn what_cannot_be_edited_stays_as_it_was() {
         ("empty.yaml", "whitelist:\nport: 1\n"),
         ("twice.toml", "whitelist = []\nwhitelist = []\n"),
         ("broken.toml", "whitelist = [\"::1\"\n"),
+        ("carriage.toml", "whitelist = [\r  \"::1\",\r]\r"),
+        ("scalar.toml", "whitelist = \"127.0.0.1\"\n"),
+        ("tab.toml", "whitelist = [\"\t::1]\n"),
         ("one-line.yaml", "whitelist: [::1]\n"),
+        ("one-line.toml", "whitelist = [\"::1\"]\n"),
     ] {
         let folder = Folder::with(&[(name, before)]);
-        let note: &[&str] = if name == "one-line.yaml" { &["--note", "Ann"] } else { &[] };
+        let note: &[&str] = if name.starts_with("one-line") { &["--note", "Ann"] } else { &[] };
         let answer = folder.told(&[&["whitelist", "add", "10.0.0.7", "--config", name], note].concat(), &[]);
         assert!(answer.ends_with("exit 2\n\n"), "{answer}");
         assert_eq!(folder.text(name), before, "{name}");

@@ -1,10 +1,12 @@
 //! What the values cannot tell: that no comment, blank or line ending was lost on the way.
 
+use std::collections::HashMap;
 use std::fmt::Write as _;
 
-use std::ops::{Range, RangeInclusive};
+use std::ops::Range;
 
-use super::change::Change;
+use super::change::{self, Change};
+use super::extent::Extent;
 use super::{Content, Item, Node};
 use super::{Obstacle, text};
 
@@ -52,15 +54,13 @@ pub struct Reading<'a> {
     pub items: &'a [Item],
 }
 
-/// Passes a text that differs from the one before in the lines `within` only (from 1), or has more lines somewhere if
-/// there are none. All comments have to be there still, save those in the lines `gone`, and no others but the notes of
-/// the change.
+/// Passes a text that differs from the one before in the lines of `extent` only, or has more lines somewhere. All
+/// comments have to be there still, save those that go with their entry, and no others but the notes of the change.
 pub fn check_lines(
     before: Reading<'_>,
     after: Reading<'_>,
-    within: Option<RangeInclusive<usize>>,
+    extent: &Extent,
     change: &Change<'_>,
-    gone: &[RangeInclusive<usize>],
 ) -> Result<(), Obstacle> {
     let ends = |text: &str| text.is_empty() || text.ends_with('\n');
     if (ends(before.text) != ends(after.text) && !after.text.is_empty())
@@ -69,36 +69,37 @@ pub fn check_lines(
         return Err("the change would mix the line endings".into());
     }
     let (mut from, old, new) = changed(before.text, after.text);
-    if let (Some(within), []) = (&within, new.as_slice()) {
-        // Of lines that are alike it cannot be seen which ones went: those above may as well have.
-        let lines: Vec<&str> = lines(before.text).collect();
-        while from + old.len() > *within.end() && from > 0 && lines[from - 1] == lines[from + old.len() - 1] {
-            from -= 1;
+    let fits = extent.within.as_ref().is_some_and(|within| {
+        // Of lines that go, it cannot be told which of two equal ones went: the first that fits.
+        if new.is_empty() {
+            let all: Vec<&str> = lines(before.text).collect();
+            while from + old.len() > *within.end() && from > 0 && all[from - 1] == all[from + old.len() - 1] {
+                from -= 1;
+            }
         }
-    }
-    let fits = within
-        .as_ref()
-        .map_or(old.is_empty(), |within| from + 1 >= *within.start() && from + old.len() <= *within.end());
+        from + 1 >= *within.start() && from + old.len() <= *within.end()
+    });
+    // New lines alone bring nothing but the change, or the values would differ.
+    let fits = old.is_empty() || fits;
     if !fits {
         return Err("the change would touch more than the lines of the setting".into());
     }
     let (old, mut new) = (comments(before), comments(after));
-    match change {
-        Change::AppendAll { entries, .. } => {
-            let mut notes = entries.iter().filter_map(|(_, note)| *note).map(str::trim).peekable();
-            new.retain(|(_, comment)| notes.next_if(|note| *note == comment[1..].trim()).is_none());
-        }
-        Change::Append { note: Some(note), .. } => {
-            let at = new.iter().position(|(_, comment)| comment[1..].trim() == note.trim());
-            at.map(|at| new.remove(at));
-        }
-        _ => {}
-    }
+    let notes = notes(after.items, change);
+    new.retain(|(line, comment)| notes.get(line).is_none_or(|note| *note != comment[1..].trim()));
     let mut new = new.into_iter().map(|(_, comment)| comment).peekable();
     let kept = old.into_iter().all(|(line, comment)| {
-        new.next_if(|new| *new == comment).is_some() || gone.iter().any(|gone| gone.contains(&line))
+        new.next_if(|new| *new == comment).is_some() || extent.gone.iter().any(|gone| gone.contains(&line))
     });
     if kept && new.next().is_none() { Ok(()) } else { Err("the change would lose a comment".into()) }
+}
+
+/// The notes of `change` by the lines in which they stand now.
+fn notes<'a>(after: &[Item], change: &Change<'a>) -> HashMap<usize, &'a str> {
+    let Change::AppendAll { list, entries } = *change else { return HashMap::new() };
+    let nodes = change::list(after, list).unwrap_or_default();
+    let added = nodes.iter().rev().zip(entries.iter().rev());
+    added.filter_map(|(node, (_, note))| Some((node.span.line, note.as_ref()?.trim()))).collect()
 }
 
 /// All comments, each with its line: what begins with `#` outside of names and values.

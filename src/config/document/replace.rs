@@ -65,7 +65,9 @@ pub fn explain(path: &Path, failure: Failure) -> Error {
             let hint = match error.kind() {
                 // A file that is mounted into a container by itself cannot be replaced, only written over.
                 io::ErrorKind::ResourceBusy => "mount the folder into the container, not the file alone",
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded => "make room on the disk",
+                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
+                    "nothing was changed; make room on the disk"
+                }
                 _ => "the folder must be writable for the user that changes the settings",
             };
             Error::new(format!("cannot write `{path}`: {error}")).hint(hint)

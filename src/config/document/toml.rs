@@ -230,7 +230,13 @@ fn add(
         Form::Dotted => {
             let first = siblings.first().ok_or("the section cannot be found")?;
             let before = &text[text::line_start(text, first.span.start)..first.span.start];
-            let (at, block) = text::below(text, end(text, &section.value), &[format!("{before}{line}")]);
+            let behind = end(text, &section.value);
+            // `{a.b = 1}`: in one line with others.
+            if let Some(comma) = before.rfind(['{', ',']) {
+                let new = format!(", {}{line}", before[comma + 1..].trim_start());
+                return Ok(Pieces::one(behind..behind, new).applied(text));
+            }
+            let (at, block) = text::below(text, behind, &[format!("{before}{line}")]);
             Ok(Pieces::one(at..at, block).applied(text))
         }
     }
@@ -244,6 +250,7 @@ fn at_top(text: &str, items: &[Item], line: String) -> String {
             let (at, block) = text::below(text, last, &[line]);
             Pieces::one(at..at, block).applied(text)
         }
+        None if items.is_empty() => text::appended(text, &[line]),
         None => format!("{line}{}{text}", text::line_ending(text)),
     }
 }

@@ -124,3 +124,87 @@ fn reads_as_other(text: &str) -> bool {
         && !lower.contains("::");
     ["0x", "0o", "0b"].iter().any(|prefix| number(prefix)) || timely
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::problem::Source;
+    use crate::config::yaml;
+
+    #[test]
+    fn every_text_is_read_back() {
+        let texts = [
+            ("", "''"),
+            ("8000", "'8000'"),
+            ("0123", "'0123'"),
+            ("1e3", "'1e3'"),
+            ("0x1F", "'0x1F'"),
+            ("1_000", "'1_000'"),
+            ("+1", "'+1'"),
+            (".5", "'.5'"),
+            (".inf", "'.inf'"),
+            ("1:30", "'1:30'"),
+            ("2001-12-14", "'2001-12-14'"),
+            ("No", "'No'"),
+            ("y", "'y'"),
+            ("NULL", "'NULL'"),
+            ("~", "'~'"),
+            ("a: b", "'a: b'"),
+            ("a:", "'a:'"),
+            ("a #b", "'a #b'"),
+            ("#a", "'#a'"),
+            ("- a", "'- a'"),
+            ("---", "'---'"),
+            ("...", "'...'"),
+            ("? a", "'? a'"),
+            (" a", "' a'"),
+            ("a ", "'a '"),
+            ("a, b", "'a, b'"),
+            ("[a]", "'[a]'"),
+            ("it's", "'it''s'"),
+            ("@a", "'@a'"),
+            ("`a`", "'`a`'"),
+            ("%a", "'%a'"),
+            ("a\tb", "\"a\\tb\""),
+            ("a\u{0}\u{85}\u{2028}\u{feff}", "\"a\\x00\\x85\\u2028\\ufeff\""),
+            ("\u{1ffff}", "\"\\U0001ffff\""),
+            ("<<", "'<<'"),
+            (
+                "$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA",
+                "'$argon2id$v=19$m=19456,t=2,p=1$c2FsdA$aGFzaA'",
+            ),
+            ("::1", "::1"),
+            ("fe80::", "'fe80::'"),
+            ("127.0.0.1", "127.0.0.1"),
+            ("10.0.0.0/8", "10.0.0.0/8"),
+            ("192.168.1.*", "192.168.1.*"),
+            ("*", "'*'"),
+            ("hunter2", "hunter2"),
+            ("30d", "30d"),
+            ("10 MiB", "10 MiB"),
+            ("./a/b.pem", "./a/b.pem"),
+            ("https://a.lan:8000/x", "https://a.lan:8000/x"),
+            ("Größe", "Größe"),
+        ];
+        for (text, written) in texts {
+            assert_eq!(scalar(text, Quotes::None).ok().unwrap(), written, "{text:?}");
+            for quotes in [Quotes::None, Quotes::Single, Quotes::Double] {
+                let scalar = scalar(text, quotes).ok().unwrap();
+                for file in [
+                    format!("a: {scalar} # c\n"),
+                    format!("a: [{scalar}, {scalar}]\n"),
+                    format!("a:\n- {scalar}"),
+                ] {
+                    let items = yaml::read(&Source::new("a", file.as_str()));
+                    let items = items.unwrap_or_else(|problem| panic!("{problem}"));
+                    let read = match &items[0].value.content {
+                        Content::List(nodes) => nodes[0].content.clone(),
+                        other => other.clone(),
+                    };
+                    assert!(matches!(read, Content::Text(read) if read == text), "{file}");
+                }
+            }
+        }
+        assert!(scalar("a\nb", Quotes::Double).is_err());
+    }
+}
