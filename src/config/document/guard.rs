@@ -103,7 +103,7 @@ fn notes<'a>(after: &[Item], change: &Change<'a>) -> HashMap<usize, &'a str> {
 }
 
 /// All comments, each with its line: what begins with `#` outside of names and values.
-fn comments<'a>(reading: Reading<'a>) -> Vec<(usize, &'a str)> {
+fn comments(reading: Reading<'_>) -> Vec<(usize, &str)> {
     let mut values = Vec::new();
     spans(reading.items, &mut values);
     values.sort_unstable_by_key(|value| value.start);
