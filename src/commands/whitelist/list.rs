@@ -62,8 +62,8 @@ enum Status {
 fn rows(settings: &Settings, now: SystemTime) -> Vec<Row> {
     let list = &settings.whitelist;
     let notes = Notes::of(list);
-    let entries: Vec<Option<Entry>> = list.entries.iter().map(|entry| entry.text.parse().ok()).collect();
-    let overlap = Overlap::of(entries.iter().map(Option::as_ref));
+    let entries: Vec<Result<Entry, Error>> = list.entries.iter().map(|entry| entry.text.parse()).collect();
+    let overlap = Overlap::of(entries.iter().map(|entry| entry.as_ref().ok()));
     let source = |entry: &ListEntry| list.origin_of(entry).to_string();
     let cover = |row: Row, number: Option<u32>| match number {
         Some(number) => {
@@ -75,20 +75,20 @@ fn rows(settings: &Settings, now: SystemTime) -> Vec<Row> {
     let listed = (0..).zip(&list.entries).zip(&entries).map(|((number, listed), entry)| {
         let row = Row {
             entry: listed.text.to_string(),
-            covers: covers(&listed.text),
+            covers: entry.as_ref().map_or_else(|error| format!("nothing: {error}"), covers),
             source: source(listed),
             note: notes.note(listed).unwrap_or_default().to_owned(),
-            status: if entry.is_some() { Status::Listed } else { Status::Ignored },
+            status: if entry.is_ok() { Status::Listed } else { Status::Ignored },
             until: String::new(),
             covered_by: String::new(),
             covered_by_source: String::new(),
         };
-        cover(row, entry.as_ref().and_then(|entry| overlap.covering(entry, Some(number))))
+        cover(row, entry.as_ref().ok().and_then(|entry| overlap.covering(entry, Some(number))))
     });
     let guests = settings.guests.iter().map(|guest| {
         let row = Row {
             entry: guest.address.clone(),
-            covers: covers(&guest.address),
+            covers: covers(&guest.entry),
             source: place(settings, guest),
             note: guest.note.clone(),
             status: if guest.is_in(now) { Status::Guest } else { Status::Expired },
@@ -135,11 +135,11 @@ impl Row {
     }
 }
 
-fn covers(text: &str) -> String {
-    match text.parse() {
-        Ok(Entry::Pattern(pattern)) => pattern.coverage().to_string(),
-        Ok(Entry::Name(_)) => "the addresses of that name".to_owned(),
-        Ok(Entry::Preset(preset)) => {
+fn covers(entry: &Entry) -> String {
+    match entry {
+        Entry::Pattern(pattern) => pattern.coverage().to_string(),
+        Entry::Name(_) => "the addresses of that name".to_owned(),
+        Entry::Preset(preset) => {
             let patterns: Vec<String> = preset.patterns().iter().map(ToString::to_string).collect();
             if patterns.is_empty() {
                 "what the server finds at its start".to_owned()
@@ -147,6 +147,5 @@ fn covers(text: &str) -> String {
                 patterns.join(", ")
             }
         }
-        Err(error) => format!("nothing: {error}"),
     }
 }
