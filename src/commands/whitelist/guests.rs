@@ -116,16 +116,14 @@ impl Invitation<'_> {
         let fields = if note.is_empty() { &fields[..2] } else { &fields[..] };
         let line = editing.document.edit(&Change::AppendItem { list: GUESTS, item: fields })?;
         let place = format!("{}:{line}", editing.path.display());
-        editing.notices.push(match &before {
-            Some(before) => {
-                let verb = editing.writing.verb("Moved the end of", "Would move the end of");
-                format!("{verb} {text}, from {} to {until}: {place}", before.until)
-            }
-            None => {
-                let verb = editing.writing.verb("Added", "Would add");
-                format!("{verb} {text} as a guest until {until}: {place}")
-            }
-        });
+        let told = if let Some(before) = &before {
+            let verb = editing.writing.verb("Moved the end of", "Would move the end of");
+            format!("{verb} {text}, from {} to {until}: {place}", before.until)
+        } else {
+            let verb = editing.writing.verb("Added", "Would add");
+            format!("{verb} {text} as a guest until {until}: {place}")
+        };
+        editing.notices.push(told);
         let line = u32::try_from(line).unwrap_or(u32::MAX);
         let (address, note) = (text.to_owned(), note.to_owned());
         guests.push(Guest { address, entry: entry.clone(), until: until.clone(), note, line });
