@@ -3,6 +3,7 @@
 //! Nothing here fails: a reader that went away (`innkeeper … | head`) is none of the writer's business. Control
 //! characters and those that turn a line around are escaped at this door, whoever forgot to do it before.
 
+mod progress;
 pub mod prompt;
 
 use std::borrow::Cow;
@@ -11,6 +12,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
+pub use self::progress::{Progress, Unit};
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.

@@ -20,6 +20,7 @@ mod it {
     mod config;
     mod configure;
     mod document;
+    mod guests;
     mod gateway {
         mod admission;
         mod alone;
@@ -35,5 +36,6 @@ mod it {
     }
     mod generated;
     mod harness;
+    mod import;
     mod whitelist;
 }

@@ -2,6 +2,7 @@
 //! the commands that tell what `serve` would say.
 
 use std::path::Path;
+use std::time::SystemTime;
 
 use crate::cert::{self, Pair};
 use crate::config::schema::Key;
@@ -120,7 +121,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
             if names == Names::LookUp {
                 trial.resolved = gateway::names::resolve(&making.lookups(), &Resolved::new());
             }
-            match making.rules(&trial.resolved) {
+            match making.rules(&trial.resolved, SystemTime::now()) {
                 Ok((rules, notes)) => {
                     // Without the accounts nothing can be said about them.
                     match making.start_gate(&rules) {

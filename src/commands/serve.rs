@@ -2,6 +2,7 @@
 
 use std::net::{IpAddr, SocketAddr};
 use std::path::{Path, PathBuf};
+use std::time::SystemTime;
 
 use super::opening;
 use crate::cert::Pair;
@@ -59,7 +60,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     own_names.extend(pair.iter().flat_map(Pair::names));
     let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
-    let (mut rules, mut notes) = making.rules(&resolved)?;
+    let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;
     let warnings = making.start_gate(&rules)?;
     notes.extend(making.keep_sessions(&mut rules));
     let settings = making.settings();
@@ -78,6 +79,9 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     let signals = Signals::catch()?;
     for note in &notes {
         ui::warning(note);
+    }
+    for guest in &rules.departed {
+        ui::warning(&making.farewell(guest));
     }
     for warning in &warnings {
         ui::warning(&warning.to_string());
@@ -119,9 +123,14 @@ fn who(settings: &Settings, rules: &Rules) -> String {
     let listed = match &rules.policy.addresses {
         Addresses::Any => None,
         Addresses::Listed(list) => {
-            let count = list.len();
+            let count = list.len() - rules.guests;
             let noun = if count == 1 { "entry" } else { "entries" };
-            Some(format!("addresses in the whitelist ({count} {noun}, {})", rules.list_name))
+            let guests = match rules.guests {
+                0 => String::new(),
+                1 => " and 1 guest".to_owned(),
+                guests => format!(" and {guests} guests"),
+            };
+            Some(format!("addresses in the whitelist ({count} {noun}, {}){guests}", rules.list_name))
         }
     };
     let reach = if settings.listen { "" } else { ", and only from this computer (`listen` is off)" };

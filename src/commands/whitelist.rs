@@ -1,15 +1,22 @@
 //! `innkeeper whitelist`: the list that is in force, shown and changed.
 
+mod editing;
+mod guests;
+mod import;
 mod known;
 mod list;
+mod migrate;
+mod notes;
+mod overlap;
 
-use std::path::PathBuf;
+use std::time::SystemTime;
 
-use self::known::{Known, Listed};
+use self::editing::{Editing, Writing};
+use self::import::{Incoming, Junk};
+use self::known::{Known, Listed, covers};
 use super::sources::{Sources, Speech};
 use crate::cli::{Whitelist, WhitelistAction};
-use crate::config::document::{Change, Document, Kind, PATIENCE};
-use crate::config::{ListOrigin, Origin, Settings, Syntax};
+use crate::config::document::{Change, Kind};
 use crate::error::{Error, Exit};
 use crate::policy::address::Entry;
 use crate::ui;
@@ -21,27 +28,60 @@ use crate::ui;
 pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
     let sources = Sources::find(&whitelist.flags)?;
     let speech = Speech::of(whitelist.quiet);
+    let one = |error| vec![error];
     match &whitelist.action {
-        WhitelistAction::List { json } => list::list(&sources.read()?, *json),
-        WhitelistAction::Add { entries, note, dry_run } => {
-            let entries = parsed(entries)?;
-            let note = checked(note.as_deref()).map_err(|error| vec![error])?;
-            let editing = Editing::open(&sources, Writing::of(*dry_run), speech)?;
-            add(editing, &entries, note).map_err(|error| vec![error])
+        WhitelistAction::List { json } => list::list(&sources.read()?, *json, SystemTime::now()),
+        WhitelistAction::Add { entries, note, length, dry_run } => {
+            let note = checked(note.as_deref()).map_err(one)?;
+            let (entries, writing) = (given(entries)?, Writing::of(*dry_run));
+            if let Some(length) = length {
+                let entries = guests::checked(entries)?;
+                let editing = Editing::guests(&sources, writing, speech)?;
+                return guests::add(editing, &entries, note, *length, SystemTime::now()).map_err(one);
+            }
+            let entries = parsed(&entries)?;
+            add(Editing::list_in_force(&sources, writing, speech)?, &entries, note).map_err(one)
         }
         WhitelistAction::Remove { entries, force, dry_run } => {
+            let entries = given(entries)?;
             let wanted: Vec<Wanted<'_>> = entries.iter().map(|text| Wanted::of(text)).collect();
-            let editing = Editing::open(&sources, Writing::of(*dry_run), speech)?;
+            let editing = Editing::list_in_force(&sources, Writing::of(*dry_run), speech)?;
             let flag = sources.config_flag();
             if let Some(absent) = absent(&editing, &wanted, &flag) {
                 absent.iter().for_each(ui::error);
                 return Ok(Exit::No);
             }
             let last = if *force { LastLoopback::Remove } else { LastLoopback::Keep };
-            remove(editing, &wanted, last).map_err(|error| vec![error])
+            remove(editing, &sources, &wanted, last)
         }
+        WhitelistAction::Import { file, note, skip, dry_run } => {
+            let note = checked(note.as_deref()).map_err(one)?;
+            // Read before anything is locked: whoever writes it may take his time.
+            let incoming = Incoming::read(file).map_err(one)?;
+            let editing = Editing::list_in_force(&sources, Writing::of(*dry_run), speech)?;
+            let junk = if *skip { Junk::Skip } else { Junk::Refuse };
+            import::import(editing, &incoming, note, junk)
+        }
+        WhitelistAction::Migrate { dry_run } => migrate::migrate(&sources, Writing::of(*dry_run), speech),
     }
 }
+
+/// The entries, with those of standard input in the place of `-`.
+fn given(entries: &[String]) -> Result<Vec<String>, Vec<Error>> {
+    let mut given = Vec::with_capacity(entries.len());
+    for entry in entries {
+        if entry.trim() == "-" {
+            given.extend(Incoming::entries_of_input().map_err(|error| vec![error])?);
+        } else {
+            given.push(entry.trim().to_owned());
+        }
+    }
+    Ok(given)
+}
+
+/// What is said where notes are written into whitelist.txt.
+const NOTES_IN_TEXT: &str =
+    "SillyTavern, if it reads whitelist.txt too, leaves out entries with a note behind them";
 
 /// Adds what is not let in yet.
 fn add(mut editing: Editing, entries: &[(&str, Entry)], note: Option<&str>) -> Result<Exit, Error> {
@@ -63,31 +103,54 @@ fn add(mut editing: Editing, entries: &[(&str, Entry)], note: Option<&str>) -> R
         known.push(Listed { text: (*text).into(), entry: Some(entry.clone()), place });
     }
     if note.is_some() && editing.kind == Kind::Lines {
-        let warning =
-            "SillyTavern, if it reads whitelist.txt too, leaves out entries with a note behind them";
-        editing.warnings.push(warning.to_owned());
+        editing.warnings.push(NOTES_IN_TEXT.to_owned());
     }
-    editing.finish(known.len())
+    editing.warn(known.len());
+    editing.finish()
 }
 
 /// Why nothing is removed: one that is not there keeps the others.
 fn absent(editing: &Editing, entries: &[Wanted<'_>], config_flag: &str) -> Option<Vec<Error>> {
     let list = &editing.settings.whitelist;
     let known = Known::of(list);
-    let absent = entries.iter().filter(|wanted| known.position(wanted).is_none());
-    let errors: Vec<Error> = absent.map(|wanted| known.absent(wanted, &list.origin, config_flag)).collect();
+    let is_guest =
+        |wanted: &Wanted<'_>| editing.settings.guests.iter().any(|guest| guests::is_guest(guest, wanted));
+    let absent = entries.iter().filter(|wanted| known.position(wanted).is_none() && !is_guest(wanted));
+    let error = |wanted: &Wanted<'_>| {
+        let host = editing
+            .settings
+            .guests
+            .iter()
+            .find(|guest| wanted.entry.as_ref().is_some_and(|entry| covers(&guest.entry, entry)));
+        let error = known.absent(wanted, &list.origin, config_flag);
+        match host {
+            Some(host) => error.hint(format!(
+                "it is let in by the guest `{0}` ({1}): `innkeeper whitelist remove '{0}'{config_flag}`",
+                host.address,
+                list::place(&editing.settings, host)
+            )),
+            None => error,
+        }
+    };
+    let errors: Vec<Error> = absent.map(error).collect();
     (!errors.is_empty()).then_some(errors)
 }
 
-/// Takes away every entry that is or means one of `entries`.
-fn remove(mut editing: Editing, entries: &[Wanted<'_>], last: LastLoopback) -> Result<Exit, Error> {
+/// Takes away every entry and guest that is or means one of `entries`.
+fn remove(
+    mut editing: Editing,
+    sources: &Sources<'_>,
+    entries: &[Wanted<'_>],
+    last: LastLoopback,
+) -> Result<Exit, Vec<Error>> {
+    let one = |error| vec![error];
     let verb = editing.writing.verb("Removed", "Would remove");
     let mut known = Known::of(&editing.settings.whitelist);
     let had_loopback = known.loopback().is_some();
     for wanted in entries {
         while let Some(number) = known.position(wanted) {
-            let path = editing.list()?;
-            editing.document.edit(&Change::Remove { list: &path, number })?;
+            let path = editing.list().map_err(one)?;
+            editing.document.edit(&Change::Remove { list: &path, number }).map_err(one)?;
             let gone = known.remove(number);
             editing.notices.push(format!("{verb} {} from the whitelist: {}", gone.text, gone.place));
         }
@@ -105,7 +168,22 @@ fn remove(mut editing: Editing, entries: &[Wanted<'_>], last: LastLoopback) -> R
             editing.warnings.push(warning);
         }
     }
-    editing.finish(known.len())
+    editing.warn(known.len());
+    guests::remove(&mut editing, sources, entries)?;
+    for wanted in entries {
+        let now = SystemTime::now();
+        let hosts = editing.settings.guests.iter().filter(|guest| guest.is_in(now));
+        let mut hosts =
+            hosts.filter(|host| wanted.entry.as_ref().is_some_and(|entry| covers(&host.entry, entry)));
+        if let Some(host) = hosts.next() {
+            let place = list::place(&editing.settings, host);
+            let stay = list::stay(&host.until);
+            let warning =
+                format!("{} is still let in, as a {stay} by `{}` ({place})", wanted.text, host.address);
+            editing.warnings.push(warning);
+        }
+    }
+    editing.finish().map_err(one)
 }
 
 /// An entry that is to go: as it was typed, and what it means. One that means nothing is found by its text, so that
@@ -131,124 +209,6 @@ impl<'a> Wanted<'a> {
 enum LastLoopback {
     Keep,
     Remove,
-}
-
-/// Whether the file is changed.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Writing {
-    Do,
-    ShowOnly,
-}
-
-impl Writing {
-    fn of(dry_run: bool) -> Self {
-        if dry_run { Self::ShowOnly } else { Self::Do }
-    }
-
-    fn verb(self, done: &'static str, shown: &'static str) -> &'static str {
-        match self {
-            Self::Do => done,
-            Self::ShowOnly => shown,
-        }
-    }
-}
-
-/// A list that is being changed.
-struct Editing {
-    document: Document,
-    settings: Settings,
-    path: PathBuf,
-    kind: Kind,
-    writing: Writing,
-    speech: Speech,
-    /// What is said when it is done.
-    notices: Vec<String>,
-    warnings: Vec<String>,
-}
-
-impl Editing {
-    /// The file with the list in force, locked, and the settings as they are under that lock.
-    fn open(sources: &Sources<'_>, writing: Writing, speech: Speech) -> Result<Self, Vec<Error>> {
-        let (path, kind) = list_file(&sources.read()?).map_err(|error| vec![error])?;
-        let document = Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?;
-        let settings = sources.read()?;
-        if list_file(&settings).ok() != Some((path.clone(), kind)) {
-            return Err(vec![
-                Error::new("another list came into force at this moment").hint("run the command again"),
-            ]);
-        }
-        let (notices, warnings) = (Vec::new(), Vec::new());
-        Ok(Self { document, settings, path, kind, writing, speech, notices, warnings })
-    }
-
-    /// The path of the list; the default one is written into the file before it is changed.
-    fn list(&mut self) -> Result<Vec<&'static str>, Error> {
-        if let Some(path) = self.document.list_path(LIST) {
-            return Ok(path);
-        }
-        let entries: Vec<String> =
-            self.settings.whitelist.entries.iter().map(|entry| entry.text.to_string()).collect();
-        self.document.edit(&Change::Write { name: LIST, entries: &entries })?;
-        Ok(vec![LIST])
-    }
-
-    /// Writes the file, or shows what would be written, and says so; `count` entries are in the list now.
-    fn finish(mut self, count: usize) -> Result<Exit, Error> {
-        let difference = self.document.difference().to_owned();
-        if !difference.is_empty() {
-            self.warn_of_undoing(count);
-        }
-        match self.writing {
-            Writing::Do => self.document.replace()?,
-            Writing::ShowOnly => ui::text(&difference),
-        }
-        if self.speech == Speech::Full {
-            self.notices.iter().for_each(|notice| ui::notice(notice));
-            self.warnings.iter().for_each(|warning| ui::warning(warning));
-        }
-        Ok(Exit::Yes)
-    }
-
-    /// A list that nobody asks, and one that SillyTavern may change again.
-    fn warn_of_undoing(&mut self, count: usize) {
-        if !self.settings.whitelist_mode {
-            let origin = self.settings.origin("whitelistMode");
-            self.warnings.push(format!("the list is not in use: `whitelistMode` is off ({origin})"));
-        }
-        // It reads the top level of a YAML file. Adding a key that is missing there, it lays its default lists under
-        // those of the file, entry by entry.
-        let shared = self.kind == Kind::Settings(Syntax::Yaml)
-            && self.document.list_path(LIST).is_none_or(|path| path.len() == 1);
-        let back = match count {
-            0 if shared => "`::1` and `127.0.0.1`",
-            1 if shared => "`127.0.0.1`",
-            _ => return,
-        };
-        self.warnings.push(format!(
-            "if SillyTavern uses this file too, its next start may add {back} again: it fills up a list of fewer than \
-             two entries. Under `innkeeper:` it leaves the list alone"
-        ));
-    }
-}
-
-/// The setting.
-const LIST: &str = "whitelist";
-
-/// The file in which the list in force stands.
-fn list_file(settings: &Settings) -> Result<(PathBuf, Kind), Error> {
-    match &settings.whitelist.origin {
-        ListOrigin::Text { path, .. } => Ok((path.clone(), Kind::Lines)),
-        ListOrigin::Setting(Origin::File { .. } | Origin::Default) => {
-            Ok((settings.file.clone(), Kind::Settings(Syntax::of(&settings.file))))
-        }
-        ListOrigin::Setting(Origin::Variable(name) | Origin::Flag(name)) => {
-            Err(Error::new(format!("the list in force is that of `{name}`, which no command can change"))
-                .hint(format!(
-                    "change it where it is set, or remove it there and use `{}`",
-                    settings.file.display()
-                )))
-        }
-    }
 }
 
 /// Every entry, or everything that is wrong with them.

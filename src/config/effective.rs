@@ -6,12 +6,13 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::guest::Guest;
 use super::layer::{Flags, Layer, Syntax};
-use super::list::{ListOrigin, ListSource};
+use super::list::{ListOrigin, ListSource, TextList};
 use super::problem::{Origin, Problems, Source};
 use super::schema::{Key, Kind};
 use super::settings::Settings;
-use super::value::{Family, Guest, Value};
+use super::value::{Family, Value};
 use super::variables::Variables;
 use super::{check, file, taken};
 
@@ -51,8 +52,10 @@ impl Effective {
     /// # Errors
     /// Every mistake that can be found in one run.
     pub fn read(file: &Path, flags: &Flags, variables: &Variables) -> Result<Self, Problems> {
+        // Before the settings: who takes the list over into them writes them first, and then moves this file away.
+        let text_list = TextList::read(&file::folder(file));
         match file::read_text(file) {
-            Ok(text) => Self::of_text(file, text, flags, variables),
+            Ok(text) => Self::with(file, text, text_list, flags, variables),
             Err(problem) => {
                 let mut problems = Problems::default();
                 let _ = above(flags, variables, &mut problems);
@@ -72,6 +75,16 @@ impl Effective {
         flags: &Flags,
         variables: &Variables,
     ) -> Result<Self, Problems> {
+        Self::with(file, text, TextList::read(&file::folder(file)), flags, variables)
+    }
+
+    fn with(
+        file: &Path,
+        text: impl Into<String>,
+        text_list: TextList,
+        flags: &Flags,
+        variables: &Variables,
+    ) -> Result<Self, Problems> {
         let mut problems = Problems::default();
         let above = above(flags, variables, &mut problems);
         let mut source = Source::new(file::plain(file), text);
@@ -79,7 +92,7 @@ impl Effective {
         let mut values = above.over(from_file).over(Layer::defaults());
         check::settings(&mut values, &source, &mut problems);
         let folder = file::folder(file);
-        let whitelist = ListSource::of_setting(&values, "whitelist").replaced_by_text(&folder, &mut problems);
+        let whitelist = ListSource::of_setting(&values, "whitelist").replaced_by(text_list, &mut problems);
         if problems.is_empty() {
             Ok(Self { settings: taken::settings(file, &folder, &values, whitelist), values })
         } else {
@@ -223,7 +236,8 @@ fn number_json(number: f64) -> Json {
 
 fn guest_json(guest: &Guest) -> Json {
     let field = |name: &str, text: &str| (!text.is_empty()).then(|| (name.to_owned(), Json::from(text)));
-    let fields = [("address", &guest.address), ("until", &guest.until), ("note", &guest.note)];
+    let until = guest.until.to_string();
+    let fields = [("address", &guest.address), ("until", &until), ("note", &guest.note)];
     Json::Object(fields.into_iter().filter_map(|(name, text)| field(name, text)).collect())
 }
 

@@ -19,6 +19,8 @@ pub struct Fault {
     pub hint: Option<String>,
     /// Which element of a list is meant.
     pub element: Option<usize>,
+    /// Which field of that element, where it has some.
+    pub field: Option<&'static str>,
 }
 
 impl Fault {
@@ -38,6 +40,7 @@ impl Fault {
             write: Vec::new(),
             hint: None,
             element: None,
+            field: None,
         })
     }
 

@@ -27,6 +27,24 @@ pub struct ListEntry {
     pub line: u32,
 }
 
+/// What `whitelist.txt` held, if it was there.
+///
+/// Taken before the settings file is read: `whitelist migrate` writes the list there first and moves this file away
+/// then. Read in the other order, the settings of before could meet the folder of after, and the list that never
+/// counted would come into force.
+pub(super) struct TextList {
+    path: PathBuf,
+    bytes: io::Result<Vec<u8>>,
+}
+
+impl TextList {
+    /// Reads the file in `folder`.
+    pub fn read(folder: &Path) -> Self {
+        let path = file::beside(folder, Path::new("whitelist.txt"));
+        Self { bytes: std::fs::read(&path), path }
+    }
+}
+
 /// Which list is in force.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum ListOrigin {
@@ -55,12 +73,12 @@ impl ListSource {
         Self { entries, origin: ListOrigin::Setting(origin) }
     }
 
-    /// The list of `whitelist.txt` in `folder` when it is there, whatever it holds, else this one. SillyTavern goes
-    /// on with the other list when the file cannot be read; that would let in somebody else, so it is a problem.
-    pub(super) fn replaced_by_text(self, folder: &Path, problems: &mut Problems) -> Self {
-        let path = file::beside(folder, Path::new("whitelist.txt"));
+    /// The list of `text` when it is there, whatever it holds, else this one. SillyTavern goes on with the other list
+    /// when the file cannot be read; that would let in somebody else, so it is a problem.
+    pub(super) fn replaced_by(self, text: TextList, problems: &mut Problems) -> Self {
+        let TextList { path, bytes } = text;
         let ListOrigin::Setting(replaces) = self.origin.clone() else { return self };
-        match std::fs::read(&path) {
+        match bytes {
             Ok(bytes) => match String::from_utf8(bytes) {
                 Ok(text) => Self { entries: lines(&text), origin: ListOrigin::Text { path, replaces } },
                 Err(error) => {

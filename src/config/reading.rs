@@ -126,7 +126,8 @@ impl Reading<'_> {
         match element.and_then(|(number, nodes)| Some((number, nodes.get(number)?))) {
             Some((number, node)) => {
                 let message = format!("entry {} of {subject} {fault}", number + 1);
-                self.found.push((node.span.start, hints(self.source.problem(node.span, message))));
+                let span = field(node, fault.field).unwrap_or(node.span);
+                self.found.push((span.start, hints(self.source.problem(span, message))));
             }
             None => self.report(item, format!("{subject} {fault}"), hints),
         }
@@ -205,6 +206,13 @@ impl Reading<'_> {
         let span = if written_beside(item) { item.value.span } else { item.span };
         self.found.push((span.start, finish(self.source.problem(span, message))));
     }
+}
+
+/// Where the field `name` of an element stands.
+fn field(node: &Node, name: Option<&str>) -> Option<Span> {
+    let Content::Section(items) = &node.content else { return None };
+    let item = items.iter().find(|item| Some(item.name.as_str()) == name)?;
+    Some(if written_beside(item) { item.value.span } else { item.span })
 }
 
 /// The next parts of the names that begin with `prefix`.

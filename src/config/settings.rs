@@ -6,12 +6,13 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::effective::Effective;
+use super::guest::Guest;
 use super::layer::{Flags, Layer};
 use super::list::ListSource;
 use super::problem::{Origin, Problems};
 use super::secret::Secret;
 use super::upstream::Upstream;
-use super::value::{Family, Guest};
+use super::value::Family;
 use super::variables::Variables;
 use super::{file, taken};
 

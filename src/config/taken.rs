@@ -5,6 +5,7 @@ use std::path::{Path, PathBuf};
 use std::time::Duration;
 
 use super::file;
+use super::guest::Guest;
 use super::layer::Layer;
 use super::list::ListSource;
 use super::problem::Origin;
@@ -14,7 +15,7 @@ use super::settings::{
     Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 use super::upstream::Upstream;
-use super::value::{Family, Guest, Value};
+use super::value::{Family, Value};
 
 /// The settings of a layer that has a value for every key, as the defaults have.
 pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: ListSource) -> Settings {

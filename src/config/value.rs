@@ -5,6 +5,7 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::fault::Fault;
+use super::guest::Guest;
 use super::javascript::{leading_number, truth};
 use super::schema::{Key, Kind};
 use super::secret::Secret;
@@ -20,17 +21,6 @@ pub enum Family {
     Off,
     /// When the system has an address of that family.
     Auto,
-}
-
-/// An address that may come in for a time.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Guest {
-    /// The address, in the grammar of the whitelist.
-    pub address: String,
-    /// The last moment, as RFC 3339 text; empty for no end.
-    pub until: String,
-    /// Who it is.
-    pub note: String,
 }
 
 /// What a setting is set to. The variant follows from the key's [`Kind`].
@@ -227,15 +217,27 @@ fn ipv6(node: &Node) -> Result<Ipv6Addr, Box<Fault>> {
         .map_err(|_| Fault::new(node, "takes an IPv6 address").write("\"[::]\""))
 }
 
-/// Seconds, or a number with a unit.
+/// Seconds, or a number with a unit, as `5s`, `10m`, `8h`, `30d`, `1w`. `None` for what is no time, no time at all, or
+/// more than a century, which is a slip.
+#[must_use]
+pub fn length_of_time(text: &str) -> Option<Duration> {
+    const UNITS: &[(&str, f64)] = &[
+        ("ms", 0.001),
+        ("s", 1.0),
+        ("m", 60.0),
+        ("min", 60.0),
+        ("h", 3600.0),
+        ("d", 86_400.0),
+        ("w", 604_800.0),
+        ("", 1.0),
+    ];
+    let seconds = with_unit(text, UNITS).filter(|seconds| *seconds > 0.0 && *seconds <= 3.2e9)?;
+    Some(Duration::from_secs_f64(seconds))
+}
+
 fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
-    const UNITS: &[(&str, f64)] =
-        &[("ms", 0.001), ("s", 1.0), ("m", 60.0), ("min", 60.0), ("h", 3600.0), ("d", 86400.0), ("", 1.0)];
     node.text()
-        .and_then(|text| with_unit(text, UNITS))
-        // A century and more is a slip.
-        .filter(|seconds| *seconds > 0.0 && *seconds <= 3.2e9)
-        .map(Duration::from_secs_f64)
+        .and_then(length_of_time)
         .ok_or_else(|| Fault::new(node, "takes a time such as `5s`, `10m` or `30d`"))
 }
 
@@ -309,17 +311,14 @@ fn guests(node: &Node) -> Result<Vec<Guest>, Vec<Fault>> {
         let takes = "takes a list of guests, each with `address`, `until` and `note`";
         return Err(vec![*Fault::new(node, takes)]);
     };
-    let guest = |node: &Node| {
-        let Content::Section(items) = &node.content else { return None };
-        let known = items.iter().all(|item| ["address", "until", "note"].contains(&item.name.as_str()));
-        let field = |name: &str| match items.iter().find(|item| item.name == name) {
-            Some(item) => item.value.text().map(str::to_owned),
-            None => Some(String::new()),
-        };
-        let guest = Guest { address: field("address")?, until: field("until")?, note: field("note")? };
-        (known && !guest.address.is_empty()).then_some(guest)
-    };
-    elements(nodes, guest, "has to be a guest with `address`, `until` and `note`")
+    let (mut guests, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
+    for (number, node) in nodes.iter().enumerate() {
+        match Guest::read(node) {
+            Ok(guest) => guests.push(guest),
+            Err(fault) => faults.push(Fault { element: Some(number), ..*fault }),
+        }
+    }
+    if faults.is_empty() { Ok(guests) } else { Err(faults) }
 }
 
 /// All elements, or a fault for each that `read` refuses.

@@ -137,6 +137,8 @@ mod tests {
             hosts: Vec::new(),
             config_flag: String::new(),
             list_name: String::new(),
+            guests: 0,
+            departed: Vec::new(),
         })
     }
 

@@ -1,4 +1,5 @@
-//! New rules while the server runs: settings, lists and accounts that changed on disk, names that moved.
+//! New rules while the server runs: settings, lists and accounts that changed on disk, names that moved, guests whose
+//! time is over.
 //!
 //! A change is noticed within a second, read as a whole, and sent to the gates in one piece. What cannot be read
 //! changes nothing: the last good rules stay, and the owner is told why.
@@ -47,6 +48,8 @@ impl Reload {
         let mut before = None;
         loop {
             every.tick().await;
+            // Before the files are looked at: guests go on time, also when those cannot be read.
+            self.see_guests_off();
             let now = Fingerprint::of(self.making.settings());
             // Read once it has come to rest: half a file may well be readable, and say less than it will.
             let rests = before.replace(now.clone()).is_some_and(|before| before == now);
@@ -68,7 +71,8 @@ impl Reload {
             let fixed = fixed_at_start(self.making.settings(), &settings);
             let mut making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
             let resolved = names::resolve(&making.lookups(), &self.resolved);
-            let (mut rules, mut notes) = making.rules(&resolved).map_err(|error| vec![error])?;
+            let (mut rules, mut notes) =
+                making.rules(&resolved, SystemTime::now()).map_err(|error| vec![error])?;
             // A file that is only half written may well be readable, and say less than it will.
             making.start_gate(&rules).map_err(|error| vec![error])?;
             notes.extend(making.keep_sessions(&mut rules));
@@ -84,7 +88,7 @@ impl Reload {
                 }
                 let told = format!("the settings were read again: {}", rules.list_name);
                 (self.making, self.resolved) = (making, resolved);
-                self.rules.send_replace(Arc::new(rules));
+                self.put(rules);
                 // Whoever reads it may count on it.
                 self.journal.note(told);
             }
@@ -109,13 +113,36 @@ impl Reload {
         if now == self.resolved {
             return;
         }
-        match self.making.rules(&now) {
+        match self.making.rules(&now, SystemTime::now()) {
             Ok((rules, _)) => {
                 self.journal.note("a name in the lists has a new address; the rules were renewed");
                 self.resolved = now;
-                self.rules.send_replace(Arc::new(rules));
+                self.put(rules);
             }
             Err(error) => self.journal.error(error),
+        }
+    }
+
+    /// Makes new rules when other guests are in than the rules in force know. The wall clock is asked each time, rather
+    /// than for how long to wait: it can be set, and a machine can sleep.
+    fn see_guests_off(&self) {
+        let now = SystemTime::now();
+        if self.making.departed(now).eq(&self.rules.borrow().departed) {
+            return;
+        }
+        match self.making.rules(&self.resolved, now) {
+            Ok((rules, _)) => self.put(rules),
+            Err(error) => self.journal.error(error),
+        }
+    }
+
+    /// Sends the rules to the gates, and says which guests have gone, once.
+    fn put(&self, rules: Rules) {
+        let rules = Arc::new(rules);
+        let before = self.rules.send_replace(Arc::clone(&rules));
+        // Whoever reads it may count on it.
+        for guest in rules.departed.iter().filter(|guest| !before.departed.contains(guest)) {
+            self.journal.note(self.making.farewell(guest));
         }
     }
 }

@@ -20,6 +20,7 @@ use super::rules::Rules;
 use super::signin;
 use super::upstream::{Failure, Upstream};
 use crate::policy::client::Client;
+use crate::policy::whitelist::Stay;
 use crate::policy::{Denial, Lack, Permit, Standing, Visit};
 
 /// The body of an answer of our own.
@@ -169,7 +170,10 @@ impl Refused<'_> {
 pub fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<AnswerBody> {
     let rule = match &permit.standing {
         Standing::Open => None,
-        Standing::Listed(rule) => Some(format!("{} {}", rule.place(), rule.text())),
+        Standing::Listed(rule) => Some(match rule.stay() {
+            Stay::Resident => format!("{} {}", rule.place(), rule.text()),
+            guest => format!("{} {} ({guest})", rule.place(), rule.text()),
+        }),
         Standing::Unlisted(_) | Standing::Unmeetable => {
             Some("a password in place of a listed address".to_owned())
         }

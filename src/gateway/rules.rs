@@ -3,14 +3,14 @@
 use std::collections::BTreeMap;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
-use std::time::Duration;
+use std::time::{Duration, SystemTime};
 
 use super::files::Folder;
 use super::names;
 use super::session_key;
 use super::shortcut;
 use super::upstream::Upstream;
-use crate::config::{self, ListOrigin, ListSource, Origin, Settings};
+use crate::config::{self, Guest, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
 use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
@@ -18,7 +18,7 @@ use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
 use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
 use crate::policy::throttle::Throttle;
-use crate::policy::whitelist::{Place, WhitelistBuilder};
+use crate::policy::whitelist::{EntryId, Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
 
 /// Everything a change of settings replaces, in one piece.
@@ -42,6 +42,10 @@ pub struct Rules {
     pub config_flag: String,
     /// Where the list in force stands, for people.
     pub list_name: String,
+    /// How many guests are among those who may come in.
+    pub guests: usize,
+    /// The guests whose time is over.
+    pub departed: Vec<Guest>,
 }
 
 /// What is behind the gate.
@@ -166,6 +170,7 @@ impl Making {
             .into_iter()
             .flat_map(|list| &list.entries)
             .filter_map(|entry| entry.text.parse().ok())
+            .chain(self.guests().iter().map(|guest| guest.entry.clone()))
             .filter(|entry| !matches!(entry, Entry::Pattern(_)))
             .collect();
         if self.settings.whitelist_mode && self.settings.whitelist_docker_hosts && names::in_container() {
@@ -174,16 +179,37 @@ impl Making {
         lookups
     }
 
-    /// The rules, with the names standing for `resolved`; and what the owner should know about the lists.
+    /// The guests, where a list is in use at all.
+    fn guests(&self) -> &[Guest] {
+        if self.settings.whitelist_mode { &self.settings.guests } else { &[] }
+    }
+
+    /// The guests whose time is over at the moment `now`.
+    pub fn departed(&self, now: SystemTime) -> impl Iterator<Item = &Guest> {
+        self.guests().iter().filter(move |guest| !guest.is_in(now))
+    }
+
+    /// What is said of a guest whose time is over.
+    #[must_use]
+    pub fn farewell(&self, guest: &Guest) -> String {
+        let place = Place { file: file_of(self.settings.origin("guests")), line: guest.line };
+        let who = if guest.note.is_empty() { String::new() } else { format!(" ({})", guest.note) };
+        format!("{place}: the time of the guest `{}`{who} was over at {}", guest.address, guest.until)
+    }
+
+    /// The rules, with the names standing for `resolved` and the guests of the moment `now`; and what the owner should
+    /// know about the lists.
     ///
     /// # Errors
     /// A login or host name that cannot be.
-    pub fn rules(&self, resolved: &Resolved) -> Result<(Rules, Vec<String>), Error> {
+    pub fn rules(&self, resolved: &Resolved, now: SystemTime) -> Result<(Rules, Vec<String>), Error> {
         let settings = &self.settings;
         let mut notes = Vec::new();
+        let departed: Vec<Guest> = self.departed(now).cloned().collect();
         let addresses = if settings.whitelist_mode {
             let mut builder = WhitelistBuilder::new();
             compile(&settings.whitelist, resolved, &mut builder, &mut notes);
+            self.let_in_guests(now, resolved, &mut builder, &mut notes);
             if settings.whitelist_docker_hosts && names::in_container() {
                 let file: Arc<str> = "whitelistDockerHosts".into();
                 for name in names::CONTAINER_HOSTS {
@@ -227,8 +253,26 @@ impl Making {
             hosts: settings.host_whitelist.hosts.clone(),
             config_flag: config_flag(&settings.file),
             list_name: settings.whitelist.origin.to_string(),
+            guests: self.guests().len() - departed.len(),
+            departed,
         };
         Ok((rules, notes))
+    }
+
+    /// Adds the guests of the moment `now`, behind the list: whoever stands there too comes in for good.
+    fn let_in_guests(
+        &self,
+        now: SystemTime,
+        resolved: &Resolved,
+        builder: &mut WhitelistBuilder,
+        notes: &mut Vec<String>,
+    ) {
+        let file = file_of(self.settings.origin("guests"));
+        for guest in self.guests().iter().filter(|guest| guest.is_in(now)) {
+            let place = Place { file: Arc::clone(&file), line: guest.line };
+            let id = entry(&guest.entry, &guest.address, place, resolved, builder, notes);
+            builder.guest(id, &guest.until.to_string());
+        }
     }
 
     /// Whether these settings and accounts protect the app, with `rules` made from them; and what is worth knowing.
@@ -328,32 +372,50 @@ fn hosts(settings: &Settings, own_names: &[String]) -> Result<Hosts, Error> {
 /// Adds a list's entries. One that cannot be read is left out and told about: it never lets in more than was meant.
 fn compile(list: &ListSource, resolved: &Resolved, builder: &mut WhitelistBuilder, notes: &mut Vec<String>) {
     let file: Arc<str> = match &list.origin {
-        ListOrigin::Setting(Origin::File { path, .. }) | ListOrigin::Text { path, .. } => {
-            path.display().to_string().into()
-        }
-        ListOrigin::Setting(origin) => origin.to_string().into(),
+        ListOrigin::Text { path, .. } => path.display().to_string().into(),
+        ListOrigin::Setting(origin) => file_of(origin),
     };
-    for entry in &list.entries {
-        let place = Place { file: Arc::clone(&file), line: entry.line };
-        match entry.text.parse() {
-            Ok(Entry::Pattern(pattern)) => {
-                notes.extend(pattern.cautions().iter().map(|caution| format!("{place}: {caution}")));
-                builder.pattern(&pattern, &entry.text, place);
-            }
-            Ok(named) => {
-                let patterns = resolved.get(&named.to_string()).map_or(&[][..], Vec::as_slice);
-                if patterns.is_empty() {
-                    notes
-                        .push(format!("{place}: `{named}` stands for no address now; it is looked up again"));
-                }
-                let id = builder.entry(&entry.text, place);
-                for pattern in patterns {
-                    builder.cover(id, pattern);
-                }
+    for listed in &list.entries {
+        let place = Place { file: Arc::clone(&file), line: listed.line };
+        match listed.text.parse() {
+            Ok(meant) => {
+                entry(&meant, &listed.text, place, resolved, builder, notes);
             }
             Err(error) => notes.push(left_out(&place, &error)),
         }
     }
+}
+
+/// The file of a place, or the name of whatever else it is.
+fn file_of(origin: &Origin) -> Arc<str> {
+    match origin {
+        Origin::File { path, .. } => path.display().to_string().into(),
+        origin => origin.to_string().into(),
+    }
+}
+
+/// Adds an entry with whatever it stands for.
+fn entry(
+    entry: &Entry,
+    text: &str,
+    place: Place,
+    resolved: &Resolved,
+    builder: &mut WhitelistBuilder,
+    notes: &mut Vec<String>,
+) -> EntryId {
+    if let Entry::Pattern(pattern) = entry {
+        notes.extend(pattern.cautions().iter().map(|caution| format!("{place}: {caution}")));
+        return builder.pattern(pattern, text, place);
+    }
+    let patterns = resolved.get(&entry.to_string()).map_or(&[][..], Vec::as_slice);
+    if patterns.is_empty() {
+        notes.push(format!("{place}: `{entry}` stands for no address now; it is looked up again"));
+    }
+    let id = builder.entry(text, place);
+    for pattern in patterns {
+        builder.cover(id, pattern);
+    }
+    id
 }
 
 fn left_out(place: &Place, error: &Error) -> String {

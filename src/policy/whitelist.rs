@@ -2,8 +2,9 @@
 //!
 //! Contiguous entries become sorted ranges that do not overlap, one table a family, searched through
 //! a static B-tree. Masks with holes are few and lie beside it, grouped by mask. Each entry keeps its text and place
-//! in two arenas, so that an entry costs its text and a few bytes.
+//! in two arenas, so that an entry costs its text and a few bytes. Guests are few, and known by their number.
 
+mod cover;
 mod ranges;
 
 use std::collections::BTreeMap;
@@ -12,6 +13,7 @@ use std::net::IpAddr;
 use std::sync::Arc;
 
 use super::address::{IpPattern, Mask, Span};
+pub use cover::{Cover, CoverBuilder};
 use ranges::{Interval, Number, Ranges};
 
 /// Where an entry was written.
@@ -44,6 +46,7 @@ pub struct Whitelist {
     v6: Family<u128>,
     texts: Texts,
     places: Places,
+    guests: BTreeMap<u32, Box<str>>,
     open: Option<u32>,
 }
 
@@ -103,7 +106,12 @@ impl Whitelist {
     /// The memory behind this list, in bytes: what budgets are measured with.
     #[must_use]
     pub fn footprint(&self) -> usize {
-        self.v4.footprint() + self.v6.footprint() + self.texts.footprint() + self.places.footprint()
+        let guests = self.guests.values().map(|until| until.len() + size_of::<(u32, Box<str>)>());
+        self.v4.footprint()
+            + self.v6.footprint()
+            + self.texts.footprint()
+            + self.places.footprint()
+            + guests.sum::<usize>()
     }
 
     fn rule(&self, index: u32) -> Rule<'_> {
@@ -131,6 +139,16 @@ impl<'a> Rule<'a> {
         self.whitelist.places.place(self.index)
     }
 
+    /// For how long it lets in.
+    #[must_use]
+    pub fn stay(&self) -> Stay<'a> {
+        match self.whitelist.guests.get(&self.index).map(|until| &**until) {
+            None => Stay::Resident,
+            Some("") => Stay::Guest,
+            Some(until) => Stay::GuestUntil(until),
+        }
+    }
+
     /// Its number in the list, small enough to keep beside a decision.
     #[must_use]
     pub fn id(&self) -> EntryId {
@@ -153,6 +171,29 @@ impl PartialEq for Rule<'_> {
 
 impl Eq for Rule<'_> {}
 
+/// For how long an entry lets in. Whoever makes the list leaves out the guests whose time is over, and makes a new one
+/// when the next one's is: a list knows no clock.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stay<'a> {
+    /// For good: an entry of the whitelist.
+    Resident,
+    /// A guest without an end.
+    Guest,
+    /// A guest until this moment, as its owner wrote it.
+    GuestUntil(&'a str),
+}
+
+/// `guest until 2030-01-31T18:00:00+01:00`; nothing for an entry of the whitelist.
+impl fmt::Display for Stay<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Resident => Ok(()),
+            Self::Guest => f.write_str("guest"),
+            Self::GuestUntil(until) => write!(f, "guest until {until}"),
+        }
+    }
+}
+
 /// Gathers entries in the order of the list.
 #[derive(Debug, Default)]
 pub struct WhitelistBuilder {
@@ -162,6 +203,7 @@ pub struct WhitelistBuilder {
     v6_masks: BTreeMap<u128, Vec<(u128, u32)>>,
     texts: Texts,
     places: Places,
+    guests: BTreeMap<u32, Box<str>>,
 }
 
 impl WhitelistBuilder {
@@ -207,6 +249,11 @@ impl WhitelistBuilder {
         id
     }
 
+    /// Says that an entry is a guest, who comes in until the moment `until`; empty for no end.
+    pub fn guest(&mut self, EntryId(rule): EntryId, until: &str) {
+        self.guests.insert(rule, until.into());
+    }
+
     /// The list. Takes time in proportion to n log n; a million entries are well below half a second.
     #[must_use]
     pub fn build(mut self) -> Whitelist {
@@ -215,7 +262,7 @@ impl WhitelistBuilder {
         self.texts.shrink();
         self.places.runs.shrink_to_fit();
         let open = v4.open.into_iter().chain(v6.open).min();
-        Whitelist { v4, v6, texts: self.texts, places: self.places, open }
+        Whitelist { v4, v6, texts: self.texts, places: self.places, guests: self.guests, open }
     }
 }
 

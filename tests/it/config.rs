@@ -268,7 +268,7 @@ innkeeper:
   session: {lifetime: 90m}
   listenAddress: {ipv6: fd00::1}
   limits: {connectTimeout: 250ms, headerTimeout: 120, headSize: 8 kib, maxConnections: 10}
-  guests: [{address: 203.0.113.9, until: 2030-01-31, note: Ann}]
+  guests: [{address: 203.0.113.9, until: 2030-01-31T18:00:00Z, note: Ann}]
   language: de-AT
 ",
     );
@@ -284,8 +284,8 @@ innkeeper:
     assert_eq!(read.limits.header_timeout, Some(Duration::from_mins(2)));
     assert_eq!((read.limits.head_size, read.limits.max_connections), (8192, Some(10)));
     assert_eq!(
-        (read.guests[0].address.as_str(), read.guests[0].until.as_str()),
-        ("203.0.113.9", "2030-01-31")
+        (read.guests[0].address.as_str(), read.guests[0].until.to_string().as_str(), read.guests[0].line),
+        ("203.0.113.9", "2030-01-31T18:00:00Z", 12)
     );
     assert_eq!(read.language, "de-AT");
 }
@@ -550,6 +550,8 @@ fn help_and_misuse() {
         &["whitelist", "list", "--help"],
         &["whitelist", "add", "--help"],
         &["whitelist", "remove", "--help"],
+        &["whitelist", "import", "--help"],
+        &["whitelist", "migrate", "--help"],
     ];
     golden("whitelist-help.txt", &pages.map(answer).join("\n----\n"));
     let misuses: [&[&str]; 8] = [

@@ -140,6 +140,18 @@ impl Innkeeper {
         self.folder.path().join(name)
     }
 
+    /// Whether stdout or stderr holds `text` by now.
+    pub fn said(&self, text: &str) -> bool {
+        self.stdout.text().contains(text) || self.stderr.text().contains(text)
+    }
+
+    /// `innkeeper …` in its folder.
+    pub fn command(&self, arguments: &[&str]) -> Command {
+        let mut command = command(self.folder.path());
+        command.args(arguments).stdin(Stdio::null());
+        command
+    }
+
     /// Writes a file in its folder.
     pub fn write(&self, name: &str, text: &str) {
         fs::write(self.folder.path().join(name), text).unwrap();

@@ -110,7 +110,8 @@ impl Known {
 
 const LOOPBACK: [IpAddr; 2] = [IpAddr::V4(Ipv4Addr::LOCALHOST), IpAddr::V6(Ipv6Addr::LOCALHOST)];
 
-fn covers(listed: &Entry, entry: &Entry) -> bool {
+/// Whether `listed` lets in everything that `entry` does.
+pub fn covers(listed: &Entry, entry: &Entry) -> bool {
     let patterns = |entry: &Entry| -> Vec<IpPattern> {
         match entry {
             Entry::Pattern(pattern) => vec![pattern.clone()],

@@ -62,7 +62,7 @@ fn every_slow_step() {
         let settings = Settings::read(&place.config(), &Flags::default(), &Variables::default());
         let settings = settings.unwrap_or_else(|problems| panic!("{problems}"));
         let making = Making::new(settings, Accounts::new([]), Vec::new()).unwrap();
-        let (rules, _) = making.rules(&Resolved::new()).unwrap();
+        let (rules, _) = making.rules(&Resolved::new(), std::time::SystemTime::now()).unwrap();
         let mut now = Duration::ZERO;
         for step in scenario["steps"].as_array().unwrap() {
             now += Duration::from_secs(step["wait_before_s"].as_u64().unwrap_or(0));

@@ -3,7 +3,7 @@
 use std::collections::BTreeSet;
 use std::fmt::Write as _;
 use std::fs;
-use std::io::Write as _;
+use std::io::{Seek as _, Write as _};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 
@@ -63,6 +63,15 @@ impl Folder {
     pub fn told(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
         transcript(arguments, variables, output)
+    }
+
+    /// The same of a command that reads `input`, shown with `<` before each line.
+    pub fn told_reading(&self, input: &str, arguments: &[&str]) -> String {
+        let mut file = tempfile::tempfile().unwrap();
+        file.write_all(input.as_bytes()).unwrap();
+        file.rewind().unwrap();
+        let lines: String = input.lines().fold(String::new(), |text, line| text + "< " + line + "\n");
+        lines + &transcript(arguments, &[], self.command(arguments).stdin(file).output().unwrap())
     }
 
     /// The same of one that reads `input`, which is not shown: it may be a password.
