@@ -11,7 +11,7 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 pub use self::serve::Serve;
-pub use self::whitelist::{Whitelist, WhitelistAction};
+pub use self::whitelist::{Trial, TrialInput, TrialRequest, TrialVerdict, Whitelist, WhitelistAction};
 use crate::error::Error;
 
 /// What the command line asks for.

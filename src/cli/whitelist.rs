@@ -1,7 +1,10 @@
 //! `innkeeper whitelist`: the list, shown and changed.
 
+mod trial;
+
 use clap::{Arg, ArgAction, ArgMatches, Command};
 
+pub use self::trial::{Trial, TrialInput, TrialRequest, TrialVerdict};
 use super::Invocation;
 use super::common::{file_flags, subcommand, switch};
 use crate::config::Flags;
@@ -44,6 +47,8 @@ pub enum WhitelistAction {
         /// Only show what would change.
         dry_run: bool,
     },
+    /// `test ADDRESS…`: who would be let in.
+    Test(Trial),
 }
 
 /// `whitelist`, and what can be done with it.
@@ -88,6 +93,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("force", "Remove even the last entry that lets in this computer"))
                 .arg(dry_run()),
         )
+        .subcommand(trial::command())
 }
 
 /// What was given; every action has its own flags.
@@ -106,6 +112,10 @@ pub(super) fn read(matches: &ArgMatches) -> Invocation {
             entries: entries(),
             force: matches.get_flag("force"),
             dry_run: matches.get_flag("dry-run"),
+        },
+        "test" => match trial::read(matches) {
+            Ok(trial) => WhitelistAction::Test(trial),
+            Err(error) => return Invocation::Misuse(error),
         },
         _ => WhitelistAction::List { json: matches.get_flag("json") },
     };

@@ -53,9 +53,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
     let pair = if settings.ssl.enabled { Some(pair(&settings)?) } else { None };
-    let mut own_names = names::own_names();
-    own_names.extend(pair.iter().flat_map(Pair::names));
-    let making = Making::new(settings, accounts, own_names)?;
+    let making = Making::new(settings, accounts, own_names(pair.as_ref()))?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (rules, notes) = making.rules(&resolved)?;
     let settings = making.settings();
@@ -89,7 +87,18 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     Ok(Exit::Yes)
 }
 
-fn accounts(settings: &Settings) -> Result<Accounts, Error> {
+/// The names this server goes by: the machine's, and those in its certificate.
+pub(super) fn own_names(pair: Option<&Pair>) -> Vec<String> {
+    let mut own_names = names::own_names();
+    own_names.extend(pair.into_iter().flat_map(Pair::names));
+    own_names
+}
+
+/// SillyTavern's accounts, where they are in use.
+///
+/// # Errors
+/// They cannot be read.
+pub(super) fn accounts(settings: &Settings) -> Result<Accounts, Error> {
     if !settings.enable_user_accounts {
         return Ok(Accounts::new([]));
     }
@@ -100,7 +109,11 @@ fn accounts(settings: &Settings) -> Result<Accounts, Error> {
     store::read(&settings.data_root)
 }
 
-fn pair(settings: &Settings) -> Result<Pair, Error> {
+/// The certificate and key of `ssl`.
+///
+/// # Errors
+/// They cannot be read, or do not go together.
+pub(super) fn pair(settings: &Settings) -> Result<Pair, Error> {
     let ssl = &settings.ssl;
     let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
     let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;

@@ -2,6 +2,7 @@
 
 mod known;
 mod list;
+mod trial;
 
 use std::path::PathBuf;
 
@@ -40,6 +41,7 @@ pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
             let last = if *force { LastLoopback::Remove } else { LastLoopback::Keep };
             remove(editing, &wanted, last).map_err(|error| vec![error])
         }
+        WhitelistAction::Test(trial) => trial::run(&sources, trial, speech),
     }
 }
 
