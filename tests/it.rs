@@ -5,6 +5,7 @@
 mod it {
     mod conformance {
         mod accounts;
+        mod agreement;
         mod clients;
         mod deviations;
         mod hosts;
@@ -29,5 +30,6 @@ mod it {
         mod websocket;
     }
     mod harness;
+    mod trial;
     mod whitelist;
 }

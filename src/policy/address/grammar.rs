@@ -58,8 +58,17 @@ pub(super) fn read(text: &str) -> Result<Form<'_>, Error> {
 /// to most of those and reads `010.0.0.1` as `10.0.0.1`.
 pub fn parse_address(text: &str) -> Result<IpAddr, Error> {
     let text = trim(text);
-    let address = text.parse().ok().or_else(|| decorated(text)).ok_or_else(|| unreadable(text))?;
+    let address = text.parse().ok().or_else(|| decorated(text)).ok_or_else(|| no_address(text))?;
     Ok(IpAddr::to_canonical(&address))
+}
+
+/// Says why a text is not one address.
+fn no_address(text: &str) -> Error {
+    if read(text).is_ok() {
+        return Error::new(format!("{} is a network or a pattern, and one address is wanted", quoted(text)))
+            .hint("write one of them, such as `192.168.0.7`");
+    }
+    unreadable(text)
 }
 
 /// Drops what JavaScript's `trim` drops: Unicode white space and U+FEFF, but not U+0085.
