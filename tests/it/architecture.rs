@@ -74,7 +74,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("httpdate", &["src/gateway/files/", "src/gateway/connection.rs"]),
     ("hyper", &["src/gateway/"]),
     ("if_addrs", &["src/gateway/names.rs"]),
-    ("itoa", &["src/gateway/"]),
+    // The filter writes a line number in each of millions of lines.
+    ("itoa", &["src/gateway/", "src/commands/whitelist/"]),
     ("jiff", &["src/record.rs", "src/gateway.rs", "src/gateway/"]),
     ("memchr", &["src/gateway/"]),
     ("mimalloc", &["src/main.rs"]),

@@ -70,13 +70,13 @@ fn every_case() {
 
 /// How many cases of each file have been compared.
 const COMPARED: [(&str, usize); 7] = [
-    ("accounts.json", 0),
-    ("client-ip.json", 0),
-    ("config-values.json", 0),
-    ("host-patterns.json", 0),
-    ("requests.json", 0),
-    ("startup.json", 0),
-    ("whitelist-patterns.json", 0),
+    ("accounts.json", 21),
+    ("client-ip.json", 346),
+    ("config-values.json", 19),
+    ("host-patterns.json", 824),
+    ("requests.json", 245),
+    ("startup.json", 26),
+    ("whitelist-patterns.json", 4796),
 ];
 
 enum Job {
@@ -113,7 +113,7 @@ struct PatternGroup {
     addresses: Vec<IpAddr>,
 }
 
-/// Names are looked up in the network, which tests do not; one letter for each byte is all that a header holds.
+/// Names are looked up in the network, which tests do not.
 fn is_askable(pattern: &str) -> bool {
     !matches!(pattern.parse(), Ok(Entry::Name(_)))
 }
@@ -162,7 +162,7 @@ impl PatternGroup {
             self.asked.iter().map(String::as_str).filter(|text| parse_address(text).is_ok()).collect();
         let mut arguments = vec!["--peer", PROXY, "--"];
         arguments.extend(&readable);
-        let explained = pair.explain(&arguments);
+        let explained = if readable.is_empty() { Vec::new() } else { pair.explain(&arguments) };
         assert_eq!(explained.len(), readable.len());
         let filtered = pair.filter(&readable);
         assert_eq!(filtered.len(), readable.len());
@@ -174,7 +174,8 @@ impl PatternGroup {
                 ["refused", _, "-"] => Told::refused(&parse_address(text).unwrap().to_string()),
                 ["allowed", _, rule] => {
                     let (entry, place) = rule.strip_suffix(')').unwrap().rsplit_once(" (").unwrap();
-                    Told::allowed(&format!("{place} {entry}"))
+                    // Nothing that is invisible leaves the filter as it is.
+                    Told::allowed(&format!("{place} {entry}").replace("\\ufeff", "\u{feff}"))
                 }
                 _ => panic!("{filtered}"),
             };
@@ -182,13 +183,17 @@ impl PatternGroup {
         }
         let garbage: BTreeSet<&String> =
             self.asked.iter().filter(|text| parse_address(text).is_err()).collect();
-        for text in garbage {
+        for text in &garbage {
             let told = pair.tell(PROXY, None, &[("X-Forwarded-For", latin(text))]);
             // An empty header names nobody, and in one of several the last counts.
             let names_one = !text.trim().is_empty() && !text.contains(',');
             assert!(!names_one || told.verdict == "unreadable", "{text:?} {told:?}");
-            let output = pair.test(&["--peer", PROXY, "--", text]);
-            assert_eq!(output.status.code(), Some(2), "{text:?} {output:?}");
+        }
+        if !garbage.is_empty() {
+            let mut arguments = vec!["--json", "--peer", PROXY, "--"];
+            arguments.extend(garbage.iter().map(|text| text.as_str()));
+            let output = pair.test(&arguments);
+            assert_eq!((output.status.code(), parsed(&output).len()), (Some(2), 0), "{output:?}");
         }
         self.asked.len()
     }
@@ -229,11 +234,11 @@ impl ClientGroup {
         for headers in &self.requests {
             let fields: Vec<(&str, String)> =
                 headers.iter().map(|(name, value)| (name.as_str(), latin(value))).collect();
-            for peer in ["127.0.0.1", PROXY, "127.0.0.5"] {
+            for peer in ["127.0.0.1", PROXY] {
                 pair.tell(peer, None, &fields);
             }
         }
-        3 * self.requests.len()
+        2 * self.requests.len()
     }
 }
 

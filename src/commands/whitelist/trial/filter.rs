@@ -451,12 +451,27 @@ fn tell(output: &mut Vec<u8>, tally: &mut Tally, show: Show, saying: &Saying<'_>
     output.extend_from_slice(text);
     match saying.rule {
         None => output.extend_from_slice(b"\t-\n"),
-        Some(rule) => {
-            output.push(b'\t');
-            output.extend_from_slice(ui::escaped(rule.text()).as_bytes());
-            output.extend_from_slice(b" (");
-            output.extend_from_slice(ui::escaped(&rule.place().to_string()).as_bytes());
-            output.extend_from_slice(b")\n");
-        }
+        Some(rule) => tell_rule(output, &rule),
     }
+}
+
+/// Writes `<TAB>entry (file:line)` and the end of the line. Formatting costs more than all else together, so it is left
+/// out where it changes nothing.
+fn tell_rule(output: &mut Vec<u8>, rule: &Rule<'_>) {
+    output.push(b'\t');
+    let mut put = |text: &str| {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            output.extend_from_slice(text.as_bytes());
+        } else {
+            output.extend_from_slice(ui::escaped(text).as_bytes());
+        }
+    };
+    put(rule.text());
+    put(" (");
+    put(rule.file());
+    if rule.line() > 0 {
+        put(":");
+        put(itoa::Buffer::new().format(rule.line()));
+    }
+    output.extend_from_slice(b")\n");
 }
