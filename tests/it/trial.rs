@@ -56,7 +56,7 @@ fn explanations() {
             &["192.168.0.7", "--forwarded", "8.8.8.8"],
             &["8.8.8.8", "--peer", "9.9.9.9"],
             &["192.168.0.7", "--forwarded", "unknown"],
-            &["10.0.0.1", "--forwarded", "unknown\x1b[2J"],
+            &["10.0.0.1", "--forwarded", "_hidden, \"quoted\""],
             &["10.0.0.1", "--header", "X-Real-IP: 192.168.0.7"],
             &["10.0.0.1", "--header", "forwarded: for=192.168.0.7"],
             &["192.168.0.7", "--header", "CF-Connecting-IP: 8.8.8.8"],

@@ -523,7 +523,7 @@ impl Pair {
         let mut command = test(&self.place, &self.variables, &["-"]);
         let mut child = command.stdin(Stdio::piped()).stdout(Stdio::piped()).spawn().unwrap();
         let mut stdin = child.stdin.take().unwrap();
-        let text: String = addresses.iter().map(|address| format!("{address}\n")).collect();
+        let text = addresses.join("\n") + "\n";
         std::thread::spawn(move || stdin.write_all(text.as_bytes()).unwrap());
         let output = child.wait_with_output().unwrap();
         assert_ne!(output.status.code(), Some(2), "{output:?}");

@@ -169,7 +169,7 @@ impl<'a> Explaining<'a> {
         let trust = &self.served.rules.policy.trust;
         let mut entries = Vec::new();
         let (outcome, text) = match self.client {
-            Client::Direct { address } if self.visit.forwarded.x_forwarded_for.is_empty() => {
+            Client::Direct { address } if self.request.fields.is_empty() => {
                 (Outcome::Passed, format!("{address} connects itself"))
             }
             Client::Direct { address } => (
