@@ -17,7 +17,7 @@ use clap::error::ErrorKind;
 pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
 pub use self::config::{Config, ConfigAction};
 pub use self::serve::Serve;
-pub use self::whitelist::{Whitelist, WhitelistAction};
+pub use self::whitelist::{Trial, TrialInput, TrialRequest, TrialVerdict, Whitelist, WhitelistAction};
 use crate::error::Error;
 
 /// What the command line asks for.

@@ -3,6 +3,7 @@
 //! Nothing here fails: a reader that went away (`innkeeper … | head`) is none of the writer's business. Control
 //! characters and those that turn a line around are escaped at this door, whoever forgot to do it before.
 
+mod data;
 mod progress;
 pub mod prompt;
 
@@ -12,6 +13,7 @@ use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 
+pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
 use crate::error::Error;
 
@@ -40,10 +42,9 @@ pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COL
 
 /// Cells one below the other, two blanks between columns. Widths are counted in characters.
 fn columns<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
-    let cell = |text: &str| visible(text).replace(['\n', '\t'], " ");
     let titles = titles.map(str::to_owned);
     let rows: Vec<[String; COLUMNS]> =
-        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|text| cell(text))).collect();
+        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|text| escaped(text))).collect();
     let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
     let widths: [usize; COLUMNS] = std::array::from_fn(width);
     let mut out = String::new();
@@ -56,9 +57,7 @@ fn columns<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUM
 
 /// A line for each row; nothing in a cell can look like the end of one.
 fn tabbed<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let line = |row: &[String; COLUMNS]| {
-        row.each_ref().map(|cell| visible(cell).replace(['\n', '\t'], " ")).join("\t")
-    };
+    let line = |row: &[String; COLUMNS]| row.each_ref().map(|cell| escaped(cell)).join("\t");
     rows.iter().map(|row| line(row) + "\n").collect()
 }
 
@@ -165,6 +164,12 @@ fn visible(text: &str) -> Cow<'_, str> {
         }
     }
     Cow::Owned(out)
+}
+
+/// `text` as it may stand in a line of [`Data`]: escaped as everything that is printed, and without tabs and line ends.
+#[must_use]
+pub fn escaped(text: &str) -> String {
+    visible(text).replace(['\n', '\t'], " ")
 }
 
 fn steers(letter: char) -> bool {

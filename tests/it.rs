@@ -5,6 +5,7 @@
 mod it {
     mod conformance {
         mod accounts;
+        mod agreement;
         mod clients;
         mod deviations;
         mod hosts;
@@ -37,5 +38,6 @@ mod it {
     mod generated;
     mod harness;
     mod import;
+    mod trial;
     mod whitelist;
 }

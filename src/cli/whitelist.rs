@@ -1,12 +1,14 @@
 //! `innkeeper whitelist`: the list, shown and changed.
 
 mod many;
+mod trial;
 
 use std::time::Duration;
 
 use clap::{Arg, ArgAction, ArgMatches, Command};
 use clap_complete::engine::ArgValueCandidates;
 
+pub use self::trial::{Trial, TrialInput, TrialRequest, TrialVerdict};
 use super::Invocation;
 use super::common::{file_flags, subcommand, switch};
 use crate::config::{Flags, length_of_time};
@@ -67,6 +69,8 @@ pub enum WhitelistAction {
         /// Only show what would change.
         dry_run: bool,
     },
+    /// `test ADDRESS…`: who would be let in.
+    Test(Trial),
 }
 
 /// `whitelist`, and what can be done with it.
@@ -126,6 +130,7 @@ pub(super) fn command() -> Command {
                 .arg(switch("force", "Remove even the last entry that lets in this computer"))
                 .arg(dry_run()),
         )
+        .subcommand(trial::command())
         .subcommand(many::import())
         .subcommand(many::migrate())
 }
@@ -166,6 +171,10 @@ pub(super) fn read(matches: &ArgMatches) -> Invocation {
         },
         "import" => many::read_import(matches),
         "migrate" => WhitelistAction::Migrate { dry_run: matches.get_flag("dry-run") },
+        "test" => match trial::read(matches) {
+            Ok(trial) => WhitelistAction::Test(trial),
+            Err(error) => return Invocation::Misuse(error),
+        },
         _ => WhitelistAction::List { json: matches.get_flag("json") },
     };
     Invocation::Whitelist(Whitelist { flags: file_flags(matches), quiet: matches.get_flag("quiet"), action })

@@ -56,9 +56,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
     let pair = if settings.ssl.enabled { Some(opening::pair(&settings)?) } else { None };
-    let mut own_names = names::own_names();
-    own_names.extend(pair.iter().flat_map(Pair::names));
-    let mut making = Making::new(settings, accounts, own_names)?;
+    let mut making = Making::new(settings, accounts, own_names(pair.as_ref()))?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;
     let warnings = making.start_gate(&rules)?;
@@ -93,6 +91,13 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     introduce(settings, &rules, &listeners);
     Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
+}
+
+/// The names this server goes by: the machine's, and those in its certificate.
+pub(super) fn own_names(pair: Option<&Pair>) -> Vec<String> {
+    let mut own_names = names::own_names();
+    own_names.extend(pair.into_iter().flat_map(Pair::names));
+    own_names
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

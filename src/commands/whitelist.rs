@@ -8,6 +8,7 @@ mod list;
 mod migrate;
 mod notes;
 mod overlap;
+mod trial;
 
 use std::time::SystemTime;
 
@@ -63,6 +64,7 @@ pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
             import::import(editing, &incoming, note, junk)
         }
         WhitelistAction::Migrate { dry_run } => migrate::migrate(&sources, Writing::of(*dry_run), speech),
+        WhitelistAction::Test(trial) => trial::run(&sources, trial, speech),
     }
 }
 

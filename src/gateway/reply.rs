@@ -117,7 +117,7 @@ impl Refused<'_> {
         if self.visit.path != "/favicon.ico" {
             let who = self.rules.policy.trust.blocked(client).to_string();
             let reason = format!("{address} is not in the whitelist ({})", self.rules.list_name);
-            self.tell(client, &who, &reason, Some(&format!("{command}{}", self.rules.config_flag)));
+            self.tell(client, &who, &reason, Some(&self.rules.command_to_list(address)));
         }
         let (proxy, claimed);
         let reason = match client {
@@ -137,11 +137,7 @@ impl Refused<'_> {
     fn unknown_host(&self, client: &Client) -> Response<AnswerBody> {
         let host = self.host();
         let name = host.rsplit_once(':').map_or(&*host, |(name, _)| name);
-        // The command replaces the list, so it names what is listed already.
-        let listed = self.rules.hosts.iter().map(String::as_str);
-        let hosts = listed.chain([name]).collect::<Vec<_>>().join("\",\"");
-        let command =
-            format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{}", self.rules.config_flag);
+        let command = self.rules.command_to_know(&host);
         let reason = "It asked for a host name that is not known here";
         self.tell(client, &client.to_string(), reason, Some(&command));
         self.page(&Page::UnknownHost { host: name, command: None })

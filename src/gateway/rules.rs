@@ -1,6 +1,7 @@
 //! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
 
 use std::collections::BTreeMap;
+use std::fmt;
 use std::path::Path;
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
@@ -46,6 +47,24 @@ pub struct Rules {
     pub guests: usize,
     /// The guests whose time is over.
     pub departed: Vec<Guest>,
+}
+
+impl Rules {
+    /// What lets `address` in, to be typed by the owner.
+    #[must_use]
+    pub fn command_to_list(&self, address: impl fmt::Display) -> String {
+        format!("innkeeper whitelist add {address}{}", self.config_flag)
+    }
+
+    /// What makes `host`, which may have a port, a name of this server's. The command replaces the list, so it names
+    /// what is listed already.
+    #[must_use]
+    pub fn command_to_know(&self, host: &str) -> String {
+        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+        let listed = self.hosts.iter().map(String::as_str);
+        let hosts = listed.chain([name]).collect::<Vec<_>>().join("\",\"");
+        format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{}", self.config_flag)
+    }
 }
 
 /// What is behind the gate.

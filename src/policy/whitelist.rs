@@ -149,6 +149,19 @@ impl<'a> Rule<'a> {
         }
     }
 
+    /// The file it was written in, or whatever else it came from: as [`Rule::place`] has it, without a copy.
+    #[must_use]
+    pub fn file(&self) -> &'a str {
+        let places = &self.whitelist.places;
+        &places.files[places.run(self.index).file as usize]
+    }
+
+    /// The line in that file; 0 where there are no lines.
+    #[must_use]
+    pub fn line(&self) -> u32 {
+        self.whitelist.places.run(self.index).line_of(self.index)
+    }
+
     /// Its number in the list, small enough to keep beside a decision.
     #[must_use]
     pub fn id(&self) -> EntryId {
@@ -425,9 +438,12 @@ impl Places {
         self.runs.push(Run { first_entry: entry, file, line: place.line });
     }
 
+    fn run(&self, entry: u32) -> Run {
+        self.runs[self.runs.partition_point(|run| run.first_entry <= entry) - 1]
+    }
+
     fn place(&self, entry: u32) -> Place {
-        let after = self.runs.partition_point(|run| run.first_entry <= entry);
-        let run = self.runs[after - 1];
+        let run = self.run(entry);
         Place { file: Arc::clone(&self.files[run.file as usize]), line: run.line_of(entry) }
     }
 

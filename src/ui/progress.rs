@@ -20,6 +20,9 @@ pub struct Progress(ProgressBar);
 
 impl Progress {
     /// A bar that begins at 0; `total` is what it ends at, where that is known.
+    ///
+    /// # Panics
+    /// When a name of items has braces in it.
     #[must_use]
     pub fn new(unit: Unit, total: Option<u64>) -> Self {
         // Ten times a second is smooth enough, and no write to the terminal holds up the work.

@@ -92,7 +92,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("httpdate", &["src/gateway/files/", "src/gateway/connection.rs"]),
     ("hyper", &["src/gateway/"]),
     ("if_addrs", &["src/gateway/names.rs"]),
-    ("itoa", &["src/gateway/"]),
+    // The filter writes a line number in each of millions of lines.
+    ("itoa", &["src/gateway/", "src/commands/whitelist/"]),
     // Until when a guest comes in is a moment in a calendar.
     ("jiff", &["src/config/guest.rs", "src/record.rs", "src/gateway.rs", "src/gateway/"]),
     ("memchr", &["src/gateway/"]),
@@ -226,6 +227,7 @@ fn what_is_wrong_is_found() {
     assert_eq!(found("src/store.rs", "fn a() { println!(\"a\") }"), [uses("println!")]);
     assert_eq!(found("src/store.rs", "use std::io; fn a() { io::stderr() }"), [uses("std::io::stderr")]);
     assert_eq!(found("src/ui.rs", "use std::io; fn a() { io::stderr() }"), []);
+    assert_eq!(found("src/ui/data.rs", "use std::io; fn a() { io::stdout() }"), []);
     assert_eq!(found(policy, "use std::time::{Duration, Instant as Now};"), [uses("std::time::Instant")]);
     assert_eq!(
         found(policy, "use std::time; fn a() { time::SystemTime::now() }"),
@@ -284,7 +286,7 @@ fn violations(file: &str, text: &str) -> Vec<Violation> {
         {
             found.insert(Violation::Opens((*name).to_owned()));
         }
-        let printing = PRINTING.iter().filter(|_| file != "src/ui.rs");
+        let printing = PRINTING.iter().filter(|_| file != "src/ui.rs" && !file.starts_with("src/ui/"));
         let impure = IMPURE.iter().filter(|_| lies_in(PURE));
         let forbidden = printing.chain(impure).filter(|forbidden| reaches(&path, forbidden));
         found.extend(forbidden.map(|forbidden| Violation::Uses((*forbidden).to_owned())));

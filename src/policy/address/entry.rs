@@ -25,7 +25,8 @@ impl FromStr for Entry {
 
     fn from_str(text: &str) -> Result<Self, Error> {
         let text = grammar::trim(text);
-        if let Ok(preset) = text.parse() {
+        // Without an error's words, which a list of 100,000 addresses would pay for each time.
+        if let Some(preset) = Preset::called(text) {
             return Ok(Self::Preset(preset));
         }
         match text.parse() {
@@ -72,6 +73,10 @@ impl Preset {
         texts.iter().filter_map(|text| text.parse().ok()).collect()
     }
 
+    fn called(text: &str) -> Option<Self> {
+        Self::ALL.into_iter().find(|preset| text.eq_ignore_ascii_case(preset.word()))
+    }
+
     /// The word, as written in the list.
     #[must_use]
     pub fn word(self) -> &'static str {
@@ -87,7 +92,7 @@ impl FromStr for Preset {
     type Err = Error;
 
     fn from_str(text: &str) -> Result<Self, Error> {
-        Self::ALL.into_iter().find(|preset| text.eq_ignore_ascii_case(preset.word())).ok_or_else(|| {
+        Self::called(text).ok_or_else(|| {
             Error::new(format!("{} is not a word for a group of addresses", grammar::quoted(text)))
                 .hint("write `lan`, `tailscale` or `docker`")
         })

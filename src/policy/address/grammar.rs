@@ -58,9 +58,27 @@ pub(super) fn read(text: &str) -> Result<Form<'_>, Error> {
 /// to most of those and reads `010.0.0.1` as `10.0.0.1`.
 pub fn parse_address(text: &str) -> Result<IpAddr, Error> {
     let text = trim(text);
-    let address = text.parse().ok().or_else(|| decorated(text)).ok_or_else(|| unreadable(text))?;
+    let address = text.parse().ok().or_else(|| decorated(text)).ok_or_else(|| no_address(text))?;
     Ok(IpAddr::to_canonical(&address))
 }
+
+/// Says why a text is not one address.
+fn no_address(text: &str) -> Error {
+    if read(text).is_ok() {
+        return Error::new(format!("{} is a network or a pattern, and one address is wanted", quoted(text)))
+            .hint("write one of them, such as `192.168.0.7`");
+    }
+    let error = unreadable(text);
+    match error.hints() {
+        [hint] if hint == ANY_ENTRY => Error::new(error.to_string())
+            .hint("write one address and nothing else, such as `192.168.0.7` or `2001:db8::7`"),
+        _ => error,
+    }
+}
+
+/// What is said about a text that is nothing at all.
+const ANY_ENTRY: &str =
+    "write one address, such as `192.168.0.7`, a network, such as `192.168.0.0/24`, or `192.168.0.*`";
 
 /// Drops what JavaScript's `trim` drops: Unicode white space and U+FEFF, but not U+0085.
 pub(super) fn trim(text: &str) -> &str {
@@ -319,7 +337,5 @@ fn unreadable(text: &str) -> Error {
     if numbers {
         return Error::new(format!("{shown} has a field over 255")).hint("fields go from 0 to 255");
     }
-    Error::new(format!("{shown} is not an address")).hint(
-        "write one address, such as `192.168.0.7`, a network, such as `192.168.0.0/24`, or `192.168.0.*`",
-    )
+    Error::new(format!("{shown} is not an address")).hint(ANY_ENTRY)
 }

@@ -21,10 +21,14 @@ pub(super) trait Number: Copy + Ord + Eq + BitAnd<Output = Self> {
     fn common_prefix(self, other: Self) -> u32;
     /// How many of the keys of a node, which ascend, this number is not below.
     fn not_below(self, node: &[Self; NODE]) -> usize;
+    /// The first 16 bits, where addresses are spread over what these can be: those of IPv6 begin alike.
+    fn bucket(self) -> Option<usize>;
+    /// The lowest number with the same first 16 bits.
+    fn lowest(self) -> Self;
 }
 
 macro_rules! number {
-    ($type:ty, $not_below:expr) => {
+    ($type:ty, $not_below:expr, $bucket:expr) => {
         impl Number for $type {
             const FIRST: Self = 0;
             const LAST: Self = Self::MAX;
@@ -56,12 +60,21 @@ macro_rules! number {
             fn not_below(self, node: &[Self; NODE]) -> usize {
                 $not_below(self, node)
             }
+
+            #[inline]
+            fn bucket(self) -> Option<usize> {
+                $bucket(self)
+            }
+
+            fn lowest(self) -> Self {
+                self & !(Self::MAX >> 16)
+            }
         }
     };
 }
 
-number!(u32, count_all);
-number!(u128, count_by_quarters);
+number!(u32, count_all, |number| Some((number >> 16) as usize));
+number!(u128, count_by_quarters, |_| None);
 
 /// Compares with all keys at once: the compiler makes vector instructions of it.
 #[inline]
@@ -93,6 +106,9 @@ pub(super) struct Ranges<N> {
     leaves: Vec<Leaf<N>>,
     /// Above the leaves: every 16th beginning, then every 16th of those, until one node is left.
     levels: Vec<Vec<Node<N>>>,
+    /// By the first 16 bits of an address, the last leaf that begins at or below the lowest address with them, or the
+    /// first leaf. One more than there are such bits; empty where the way down the levels is as short.
+    shortcuts: Vec<u32>,
     /// The ends that `sizes` cannot tell, by range, sorted.
     ends: Vec<(u32, N)>,
 }
@@ -114,6 +130,11 @@ struct Leaf<N> {
 #[derive(Clone, Copy, Debug)]
 #[repr(align(64))]
 struct Node<N>([N; NODE]);
+
+/// From so many leaves on there are shortcuts: their table is as large as the leaves of 20,000 ranges.
+const SHORTCUTS_FROM: usize = 256;
+/// So many leaves are looked at one after the other.
+const NEAR: usize = 4;
 
 /// In `sizes`: the range ends where the next begins.
 const TO_NEXT: u8 = 254;
@@ -154,7 +175,8 @@ impl<N: Number> Ranges<N> {
             levels.push(keys.chunks(NODE).map(|chunk| Node(filled(chunk.iter().copied()))).collect());
             keys = keys.into_iter().step_by(NODE).collect();
         }
-        Self { count: ranges.len(), leaves, levels, ends }
+        let shortcuts = if leaves.len() < SHORTCUTS_FROM { Vec::new() } else { shortcuts(&leaves) };
+        Self { count: ranges.len(), leaves, levels, shortcuts, ends }
     }
 
     /// The entry that covers `address`.
@@ -193,21 +215,49 @@ impl<N: Number> Ranges<N> {
     /// The memory behind it, in bytes.
     pub(super) fn footprint(&self) -> usize {
         let levels: usize = self.levels.iter().map(|level| size_of_val(level.as_slice())).sum();
-        levels + size_of_val(self.leaves.as_slice()) + size_of_val(self.ends.as_slice())
+        levels
+            + size_of_val(self.leaves.as_slice())
+            + size_of_val(self.shortcuts.as_slice())
+            + size_of_val(self.ends.as_slice())
     }
 
     /// The last range that begins at or below `address`.
     #[inline]
     fn at_or_below(&self, address: N) -> Option<usize> {
+        let leaf = match self.shortcut(address) {
+            Some(leaf) => leaf,
+            None => self.descend(address)?,
+        };
+        let leaf = leaf.min(self.leaves.len().checked_sub(1)?);
+        let index = leaf * NODE + address.not_below(&self.leaves[leaf].first).checked_sub(1)?;
+        Some(index.min(self.count - 1))
+    }
+
+    /// The leaf with that range, from the table of shortcuts. `None` where there is none, or too many leaves begin with
+    /// the same 16 bits.
+    #[inline]
+    fn shortcut(&self, address: N) -> Option<usize> {
+        let bucket = address.bucket()?;
+        let &[leaf, most] = self.shortcuts.get(bucket..bucket + 2)?.first_chunk()?;
+        let (mut leaf, most) = (leaf as usize, most as usize);
+        if most - leaf > NEAR {
+            return None;
+        }
+        while leaf < most && self.leaves[leaf + 1].first[0] <= address {
+            leaf += 1;
+        }
+        Some(leaf)
+    }
+
+    /// The leaf with that range, down the levels.
+    fn descend(&self, address: N) -> Option<usize> {
         let mut index = 0;
         for level in self.levels.iter().rev() {
             // The filling of a node is not above the last address, so it may count one node too many.
             index = index.min(level.len() - 1);
             index = index * NODE + address.not_below(&level[index].0).checked_sub(1)?;
         }
-        index = index.min(self.leaves.len().checked_sub(1)?);
-        index = index * NODE + address.not_below(&self.leaves[index].first).checked_sub(1)?;
-        Some(index.min(self.count - 1))
+        Some(index)
     }
 
     #[inline]
@@ -235,8 +285,23 @@ impl<N: Number> Ranges<N> {
 
 impl<N> Default for Ranges<N> {
     fn default() -> Self {
-        Self { count: 0, leaves: Vec::new(), levels: Vec::new(), ends: Vec::new() }
+        Self { count: 0, leaves: Vec::new(), levels: Vec::new(), shortcuts: Vec::new(), ends: Vec::new() }
     }
+}
+
+/// The table of shortcuts to `leaves`; empty for numbers without buckets.
+fn shortcuts<N: Number>(leaves: &[Leaf<N>]) -> Vec<u32> {
+    let mut shortcuts = Vec::new();
+    for (number, leaf) in (0_u32..).zip(leaves) {
+        let Some(bucket) = leaf.first[0].bucket() else { return Vec::new() };
+        // The lowest address of this bucket may lie below the leaf; those of all further ones do not.
+        let is_lowest = leaf.first[0] == leaf.first[0].lowest();
+        let reached = if is_lowest { bucket } else { bucket + 1 };
+        shortcuts.resize(reached.max(shortcuts.len()), number.saturating_sub(1));
+    }
+    let last = u32::try_from(leaves.len()).map_or(u32::MAX, |count| count.saturating_sub(1));
+    shortcuts.resize((1 << 16) + 1, last);
+    shortcuts
 }
 
 /// Up to 16 keys, and the last address for those that are missing.
@@ -336,6 +401,35 @@ mod tests {
                 assert_eq!(ranges.find(last - 6), None, "{count}");
             }
             assert_eq!(ranges.find(0), None, "{count}");
+        }
+    }
+
+    #[test]
+    fn shortcuts_lead_where_the_levels_lead() {
+        // Spread over all buckets, beginning with some of them, all in one, and many in few.
+        for (step, start) in
+            [(700_001, 0), (1 << 19, 0), (1 << 16, 0), (7, 9 << 16), (97, u32::MAX - 97 * 5_001)]
+        {
+            let intervals: Vec<Interval<u32>> = (0..5_000)
+                .map(|rule| {
+                    let first = start + rule * step;
+                    Interval { first, last: first + step / 2, rule }
+                })
+                .collect();
+            let ranges = Ranges::new(intervals.clone());
+            assert!(!ranges.shortcuts.is_empty());
+            for interval in &intervals {
+                assert_eq!(ranges.find(interval.first), Some(interval.rule));
+                assert_eq!(ranges.find(interval.last), Some(interval.rule));
+                assert_eq!(ranges.find(interval.last + 1), None);
+            }
+            let beyond = (0..=u32::MAX).step_by(65_521);
+            for address in beyond {
+                let expected = (address.checked_sub(start).filter(|offset| offset % step <= step / 2))
+                    .map(|offset| offset / step)
+                    .filter(|rule| *rule < 5_000);
+                assert_eq!(ranges.find(address), expected, "{address} {step}");
+            }
         }
     }
 }

@@ -1,0 +1,242 @@
+//! `innkeeper whitelist test`: the rules as `serve` has them, asked about requests that nobody has sent.
+
+mod explanation;
+mod filter;
+mod line;
+
+use std::net::IpAddr;
+use std::time::{Duration, SystemTime};
+
+use self::explanation::Explanation;
+use super::super::sources::{Sources, Speech};
+use super::super::{opening, serve};
+use crate::cli::{Trial, TrialRequest};
+use crate::config::Settings;
+use crate::error::{Error, Exit};
+use crate::gateway::names;
+use crate::gateway::rules::{Making, Resolved, Rules};
+use crate::policy::address::parse_address;
+use crate::policy::client::{ForwardedHeaders, Header};
+use crate::policy::{Ambient, Decision, Denial, Policy, Visit};
+use crate::ui;
+
+/// Says who would be let in.
+///
+/// # Errors
+/// Settings with which `serve` would not start, a request that cannot be made, input that cannot be read.
+pub fn run(sources: &Sources<'_>, trial: &Trial, speech: Speech) -> Result<Exit, Vec<Error>> {
+    let settings = sources.read()?;
+    match trial {
+        Trial::Explain { addresses, request, json } => {
+            let request = Request::of(request)?;
+            let served = Served::of(settings, request.host, speech).map_err(|error| vec![error])?;
+            explain(&served, addresses, &request, *json)
+        }
+        Trial::Filter { input, only, count } => {
+            let served = Served::of(settings, None, speech).map_err(|error| vec![error])?;
+            let show = filter::Show { only: *only, count: *count };
+            filter::run(served.rules.policy, served.secure, input, show, speech).map_err(|error| vec![error])
+        }
+    }
+}
+
+/// Explains each address. One that is none keeps nobody from knowing about the others.
+fn explain(
+    served: &Served,
+    addresses: &[String],
+    request: &Request<'_>,
+    json: bool,
+) -> Result<Exit, Vec<Error>> {
+    let mut exit = Exit::Yes;
+    let mut explanations = Vec::new();
+    for (number, text) in addresses.iter().enumerate() {
+        let address = match parse_address(text) {
+            Ok(address) => address,
+            Err(error) => {
+                ui::error(&error);
+                exit = Exit::Unanswered;
+                continue;
+            }
+        };
+        let explanation = Explanation::of(served, request, text.trim(), address);
+        if explanation.result == Verdict::Refused && exit == Exit::Yes {
+            exit = Exit::No;
+        }
+        if json {
+            explanations.push(explanation);
+        } else {
+            let gap = if number > 0 { "\n" } else { "" };
+            ui::text(&format!("{gap}{explanation}"));
+        }
+    }
+    if json {
+        let text = serde_json::to_string_pretty(&explanations)
+            .map_err(|error| vec![Error::new("cannot write JSON").caused_by(error)])?;
+        ui::line(&text);
+    }
+    Ok(exit)
+}
+
+/// What `serve` would have in force now.
+struct Served {
+    making: Making,
+    rules: Rules,
+    /// Clients come over https.
+    secure: bool,
+}
+
+impl Served {
+    /// Makes the rules as `serve` does at its start. Names are looked up when a list has any; the certificate is read
+    /// for its names when somebody asks for a `host`.
+    fn of(settings: Settings, host: Option<&str>, speech: Speech) -> Result<Self, Error> {
+        let accounts = opening::accounts(&settings)?;
+        let secure = settings.ssl.enabled;
+        let own_names = match host {
+            Some(_) if secure => serve::own_names(Some(&opening::pair(&settings)?)),
+            Some(_) => serve::own_names(None),
+            None => Vec::new(),
+        };
+        let making = Making::new(settings, accounts, own_names)?;
+        let lookups = making.lookups();
+        let none = Resolved::new();
+        let resolved = if lookups.is_empty() { none } else { names::resolve(&lookups, &none) };
+        let (rules, notes) = making.rules(&resolved, SystemTime::now())?;
+        // With settings with which it does not start nobody comes in, and the reason is another one.
+        making.start_gate(&rules)?;
+        if speech == Speech::Full {
+            tell(&notes);
+        }
+        Ok(Self { making, rules, secure })
+    }
+
+    /// What `serve` does with `visit`.
+    fn decide(&self, visit: &Visit<'_>) -> Decision<'_> {
+        self.rules.policy.decide(visit, None, Duration::ZERO)
+    }
+}
+
+/// What is odd about the lists; of many things the first.
+fn tell(notes: &[String]) {
+    const MOST: usize = 10;
+    for note in notes.iter().take(MOST) {
+        ui::warning(note);
+    }
+    if notes.len() > MOST {
+        ui::warning(&format!(
+            "and {} more of that kind; `innkeeper serve` tells all of them",
+            notes.len() - MOST
+        ));
+    }
+}
+
+/// The request that is made up for each address.
+struct Request<'a> {
+    /// The proxy that passes it on.
+    peer: Option<IpAddr>,
+    /// What the client itself sends, in that order.
+    fields: Vec<(Header, &'a str)>,
+    host: Option<&'a str>,
+    user: Option<&'a str>,
+}
+
+impl<'a> Request<'a> {
+    /// Reads what was typed.
+    ///
+    /// # Errors
+    /// Everything that is wrong with it.
+    fn of(typed: &'a TrialRequest) -> Result<Self, Vec<Error>> {
+        let mut errors = Vec::new();
+        let peer = typed.peer.as_deref().map(parse_address).transpose();
+        let peer = peer.unwrap_or_else(|error| {
+            errors.push(error);
+            None
+        });
+        let mut fields = Vec::new();
+        for (name, value) in &typed.fields {
+            match HEADERS.iter().find(|header| header.to_string().eq_ignore_ascii_case(name)) {
+                Some(header) => fields.push((*header, value.as_str())),
+                None => errors.push(unread(name)),
+            }
+        }
+        let (host, user) = (typed.host.as_deref(), typed.user.as_deref());
+        if errors.is_empty() { Ok(Self { peer, fields, host, user }) } else { Err(errors) }
+    }
+
+    /// Asks `answer` about a request of the client `address`. A proxy appends the address to `X-Forwarded-For`.
+    fn visit<T>(&self, address: IpAddr, secure: bool, answer: impl FnOnce(&Visit<'_>) -> T) -> T {
+        let appended = self.peer.map(|_| address.to_string());
+        let values = |wanted: Header| -> Vec<&[u8]> {
+            let sent = self.fields.iter().filter(|(header, _)| *header == wanted);
+            let appended = appended.as_deref().filter(|_| wanted == Header::XForwardedFor);
+            sent.map(|(_, value)| value.trim().as_bytes()).chain(appended.map(str::as_bytes)).collect()
+        };
+        let forwarded = ForwardedHeaders {
+            x_real_ip: values(Header::XRealIp),
+            cf_connecting_ip: values(Header::CfConnectingIp),
+            x_forwarded_for: values(Header::XForwardedFor),
+            forwarded: values(Header::Forwarded),
+        };
+        let host = self.host.map(str::as_bytes);
+        answer(&Visit { host, forwarded, ..plain_visit(self.peer.unwrap_or(address), secure) })
+    }
+}
+
+/// The headers that can name a client.
+const HEADERS: [Header; 4] =
+    [Header::XForwardedFor, Header::XRealIp, Header::CfConnectingIp, Header::Forwarded];
+
+fn unread(name: &str) -> Error {
+    let names = HEADERS.map(|header| format!("`{header}`")).join(", ");
+    Error::new(format!("the header `{}` names no client", name.escape_debug()))
+        .hint(format!("those that can are {names}"))
+}
+
+/// A request for the first page, of somebody who has not signed in.
+fn plain_visit<'a>(peer: IpAddr, secure: bool) -> Visit<'a> {
+    Visit {
+        peer,
+        secure,
+        method: "GET",
+        path: "/",
+        host: None,
+        authorization: None,
+        forwarded: ForwardedHeaders::default(),
+        ambient: Ambient::default(),
+    }
+}
+
+/// What comes of a request.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, serde::Serialize)]
+#[serde(rename_all = "kebab-case")]
+enum Verdict {
+    /// It comes in.
+    Allowed,
+    /// It comes in with a password.
+    AllowedAfterSignIn,
+    /// It does not come in.
+    Refused,
+}
+
+impl Verdict {
+    /// In one word what `policy` decides about a request without credentials.
+    fn of(decision: &Decision<'_>) -> Self {
+        match decision {
+            Decision::Permit(_) => Self::Allowed,
+            Decision::Prove(_) | Decision::Deny(Denial::SignIn { .. }) => Self::AllowedAfterSignIn,
+            Decision::Deny(
+                Denial::Malformed(_)
+                | Denial::Garbled(_)
+                | Denial::Address { .. }
+                | Denial::Host(_)
+                | Denial::Insecure(_)
+                | Denial::CrossSite(_)
+                | Denial::Throttled { .. },
+            ) => Self::Refused,
+        }
+    }
+
+    /// What `policy` decides about a client that connects itself.
+    fn of_address(policy: &Policy, address: IpAddr, secure: bool) -> Self {
+        Self::of(&policy.decide(&plain_visit(address, secure), None, Duration::ZERO))
+    }
+}
