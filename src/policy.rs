@@ -14,10 +14,10 @@ use std::net::IpAddr;
 use std::sync::{Arc, Mutex, PoisonError, RwLock};
 use std::time::Duration;
 
-use account::{Authorization, Claim, Login, Proof, Proofs, Recollection};
+use account::{Authorization, Claim, Login, NameDigest, Proof, Proofs, Recollection};
 use client::{Client, Condition, ForwardedHeaders, Trust};
 use host::{Host, HostVerdict, Hosts};
-use throttle::{Admission, Throttle};
+use throttle::{Admission, Attempt, Familiarity, Throttle};
 use whitelist::{Rule, Whitelist};
 
 /// What one request shows of itself in its head, before a byte of its body is read.
@@ -97,7 +97,8 @@ pub struct SignIn {
     pub login: Login,
     /// What was proven a short while ago. Part of the snapshot, so that a new password forgets it.
     pub proofs: RwLock<Proofs>,
-    /// Failures by address. Outlives the snapshot, so that a change of settings forgives nobody.
+    /// Failures, and from where nobody has to fear those of others. Outlives the snapshot, so that a change of
+    /// settings forgives nobody.
     pub throttle: Arc<Mutex<Throttle>>,
 }
 
@@ -282,43 +283,45 @@ impl SignIn {
             Some(Settled::Right) | None => {}
         }
         let Some(value) = authorization else { return Judgement::Lacking(Lack::Missing) };
-        let admission = self.throttle().check(address, now);
-        if admission == Admission::Free
-            && let Recollection::Proven { user } =
-                self.proofs.read().unwrap_or_else(PoisonError::into_inner).recall(value, now)
-        {
-            self.throttle().success(address, now);
-            return Judgement::Right(Arc::clone(user));
+        if let Some(user) = self.recall(value, now) {
+            let attempt = Attempt::new(address, NameDigest::of(&user));
+            let mut throttle = self.throttle();
+            // Whoever has to wait goes on as if nothing was remembered, or they could try passwords on the memory.
+            if throttle.check(attempt, now) == Admission::Free {
+                throttle.success(attempt, now);
+                return Judgement::Right(user);
+            }
         }
         let credentials = match Authorization::read(value) {
             Authorization::Absent | Authorization::OtherScheme => return Judgement::Lacking(Lack::Missing),
             Authorization::Malformed(_) => return Judgement::Lacking(Lack::Unreadable),
             Authorization::Basic(credentials) => credentials,
         };
-        if let Admission::Wait { retry_after } = admission {
+        let claim = self.login.claim(&credentials);
+        let attempt = Attempt::new(address, claim.name());
+        if let Admission::Wait { retry_after } = self.admission(attempt, now) {
             return Judgement::Wait(retry_after);
         }
-        let claim = self.login.claim(&credentials);
         if claim.is_costly() {
             return Judgement::Unproven(claim);
         }
         match claim.prove() {
             Proof::Accepted { user } => {
-                self.throttle().success(address, now);
+                self.throttle().success(attempt, now);
                 Judgement::Right(user)
             }
-            Proof::Rejected => match self.throttle().failure(address, now) {
+            Proof::Rejected => match self.throttle().failure(attempt, now) {
                 Admission::Free => Judgement::Lacking(Lack::Wrong),
                 Admission::Wait { retry_after } => Judgement::Wait(retry_after),
             },
         }
     }
 
-    /// Takes note of what came of a costly proof for the `authorization` field sent by `address`.
-    pub fn settle(&self, authorization: &[u8], address: IpAddr, proof: &Proof, now: Duration) -> Settled {
+    /// Takes note of what came of a costly proof for the `authorization` field that was sent.
+    pub fn settle(&self, authorization: &[u8], attempt: Attempt, proof: &Proof, now: Duration) -> Settled {
         match proof {
             Proof::Accepted { user } => {
-                self.throttle().success(address, now);
+                self.throttle().success(attempt, now);
                 self.proofs.write().unwrap_or_else(PoisonError::into_inner).remember(
                     authorization,
                     user,
@@ -326,14 +329,27 @@ impl SignIn {
                 );
                 Settled::Right
             }
-            Proof::Rejected => Settled::Wrong(self.throttle().failure(address, now)),
+            Proof::Rejected => Settled::Wrong(self.throttle().failure(attempt, now)),
         }
     }
 
-    /// May `address` try a password now? Asked again when the turn of a queued proof comes.
+    /// May they try a password now? Asked again when the turn of a queued proof comes.
     #[must_use]
-    pub fn admission(&self, address: IpAddr, now: Duration) -> Admission {
-        self.throttle().check(address, now)
+    pub fn admission(&self, attempt: Attempt, now: Duration) -> Admission {
+        self.throttle().check(attempt, now)
+    }
+
+    /// Whether they have signed in like this before, and so go before strangers.
+    #[must_use]
+    pub fn familiarity(&self, attempt: Attempt) -> Familiarity {
+        self.throttle().familiarity(attempt)
+    }
+
+    fn recall(&self, authorization: &[u8], now: Duration) -> Option<Arc<str>> {
+        match self.proofs.read().unwrap_or_else(PoisonError::into_inner).recall(authorization, now) {
+            Recollection::Proven { user } => Some(Arc::clone(user)),
+            Recollection::Unknown => None,
+        }
     }
 
     fn throttle(&self) -> std::sync::MutexGuard<'_, Throttle> {

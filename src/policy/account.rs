@@ -4,6 +4,7 @@
 //! milliseconds and is asked for apart, so that the caller can take it elsewhere. Whoever claims to be
 //! somebody that does not exist pays for a derivation too, or its absence would tell.
 
+mod name;
 mod password;
 mod proofs;
 
@@ -19,6 +20,7 @@ use subtle::ConstantTimeEq;
 
 use crate::error::Error;
 
+pub use name::NameDigest;
 pub use password::PasswordHash;
 pub use proofs::{Proofs, Recollection};
 
@@ -143,7 +145,8 @@ impl Login {
             Self::Shared(shared) => shared.find(&credentials.user),
             Self::Accounts(accounts) => accounts.find(&credentials.user),
         };
-        Claim { hash, password: credentials.password.clone(), subject }
+        let name = NameDigest::of(&credentials.user);
+        Claim { name, hash, password: credentials.password.clone(), subject }
     }
 }
 
@@ -256,6 +259,7 @@ impl Accounts {
 #[derive(Debug)]
 #[must_use = "nobody is let in on their word"]
 pub struct Claim {
+    name: NameDigest,
     hash: Arc<PasswordHash>,
     password: Secret,
     subject: Subject,
@@ -280,6 +284,19 @@ pub enum Proof {
 }
 
 impl Claim {
+    /// The name that was claimed, whether somebody has it or not.
+    #[must_use]
+    pub const fn name(&self) -> NameDigest {
+        self.name
+    }
+
+    /// The same for two claims of one name with one password, and for no others. It is only good for telling claims
+    /// apart that wait together: whoever has it can try passwords on it.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::new().chain_update(self.name).chain_update(self.password.expose()).finalize().into()
+    }
+
     /// Does the proof take so long (a key derivation) that it has to be made off the worker's thread?
     #[must_use]
     pub fn is_costly(&self) -> bool {

@@ -10,7 +10,7 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use innkeeper::policy::account::{Accounts, Authorization, Credentials, Login, Proof, Secret, Shared};
-use innkeeper::policy::throttle::{Admission, Throttle};
+use innkeeper::policy::throttle::{Admission, Attempt, Throttle};
 use innkeeper::store;
 use serde::Deserialize;
 use serde_json::Value;
@@ -151,14 +151,16 @@ impl Door {
         let Authorization::Basic(credentials) = Authorization::read(authorization.as_bytes()) else {
             return 401;
         };
-        let mut admission = self.throttle.check(from, self.now);
+        let claim = self.login.claim(&credentials);
+        let attempt = Attempt::new(from, claim.name());
+        let mut admission = self.throttle.check(attempt, self.now);
         if admission == Admission::Free {
-            match self.login.claim(&credentials).prove() {
+            match claim.prove() {
                 Proof::Accepted { .. } => {
-                    self.throttle.success(from, self.now);
+                    self.throttle.success(attempt, self.now);
                     return 200;
                 }
-                Proof::Rejected => admission = self.throttle.failure(from, self.now),
+                Proof::Rejected => admission = self.throttle.failure(attempt, self.now),
             }
         }
         let Admission::Wait { retry_after } = admission else { return 401 };
