@@ -437,11 +437,11 @@ mod tests {
     }
 
     #[test]
-    fn a_million_addresses_and_names_do_not_grow_it_nor_free_one_that_waits() {
+    fn a_flood_of_addresses_and_names_does_not_grow_it_nor_free_one_that_waits() {
         let mut throttle = Throttle::new(3);
         throttle.success(attempt("198.51.100.1", "ann"), at(0));
         assert_eq!(fail(&mut throttle, HOME, 4, 0), Some(60));
-        for number in 0..1_000_000_u32 {
+        for number in 0..60_000_u32 {
             // Half of them of IPv6, each in a site of its own.
             let address = if number % 2 == 0 {
                 IpAddr::from((0x0a00_0000 + number).to_be_bytes())

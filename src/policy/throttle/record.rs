@@ -156,4 +156,17 @@ mod tests {
         records.fail(9, LIMIT, at(3664));
         assert_eq!(records.by_key.keys().copied().collect::<Vec<_>>(), [5, 6, 7, 8, 9]);
     }
+
+    #[test]
+    fn a_million_keys_do_not_grow_it() {
+        let mut records = Records::new(16_384);
+        records.fail(u32::MAX, LIMIT, at(0));
+        records.fail(u32::MAX, LIMIT, at(0));
+        let most = (0..1_000_000).map(|key| {
+            records.fail(key, LIMIT, at(1));
+            records.by_key.len()
+        });
+        assert_eq!(most.max(), Some(16_384));
+        assert_eq!(records.used_up(&u32::MAX, 1, at(2)), Some(at(58)));
+    }
 }
