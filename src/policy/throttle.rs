@@ -443,7 +443,7 @@ mod tests {
         assert_eq!(fail(&mut throttle, HOME, 4, 0), Some(60));
         for number in 0..60_000_u32 {
             // Half of them of IPv6, each in a site of its own.
-            let address = if number % 2 == 0 {
+            let address = if number.is_multiple_of(2) {
                 IpAddr::from((0x0a00_0000 + number).to_be_bytes())
             } else {
                 IpAddr::from((0x2001_0db8_0000_u128 << 80 | u128::from(number) << 80).to_be_bytes())
@@ -463,7 +463,7 @@ mod tests {
 
     fn at_some_account(network: u32, account: u32) -> Attempt {
         // Every second network is one of IPv6; those are four to a site.
-        let address = if network % 2 == 0 {
+        let address = if network.is_multiple_of(2) {
             IpAddr::from((0x0a00_0000 + network).to_be_bytes())
         } else {
             let (site, subnet) = (u128::from(network / 8), u128::from(network % 8));

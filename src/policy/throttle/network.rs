@@ -23,10 +23,10 @@ impl Network {
     pub fn of(address: IpAddr) -> Self {
         match address.to_canonical() {
             IpAddr::V4(address) => Self::Address(address.to_bits()),
-            IpAddr::V6(address) => embedded(address).map_or_else(
-                || Self::Subnet(u64::try_from(address.to_bits() >> 64).expect("64 bits are left")),
-                Self::Address,
-            ),
+            IpAddr::V6(address) => match embedded(address) {
+                Some(bits) => Self::Address(bits),
+                None => Self::Subnet(upper(address)),
+            },
         }
     }
 
@@ -37,6 +37,11 @@ impl Network {
             Self::Subnet(bits) => Some(Site(bits >> 16)),
         }
     }
+}
+
+fn upper(address: Ipv6Addr) -> u64 {
+    let [first, second, third, fourth, ..] = address.segments().map(u64::from);
+    first << 48 | second << 32 | third << 16 | fourth
 }
 
 fn embedded(address: Ipv6Addr) -> Option<u32> {
