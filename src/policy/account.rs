@@ -222,8 +222,8 @@ impl Accounts {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
         let by_handle: BTreeMap<_, _> =
             accounts.into_iter().map(|account| (Arc::clone(&account.handle), account)).collect();
-        // Somebody's own hash costs exactly what a hash of this store costs; a claim of nobody's fails
-        // even if it is matched.
+        // Somebody's own hash costs exactly what a hash of this store costs: SillyTavern's records name no
+        // parameters, so all have the same. A claim of nobody's fails even if it is matched.
         let hash = by_handle.values().find_map(|account| account.hash.clone());
         Self { by_handle, decoy: hash.unwrap_or_else(|| Arc::new(PasswordHash::decoy())) }
     }

@@ -27,7 +27,7 @@ const ACCOUNT: u32 = 4;
 const ACCOUNT_WINDOW: Duration = Duration::from_mins(10);
 /// How many times the failures of one client all strangers may have together.
 const EVERYBODY: u32 = 40;
-/// The most networks, sites and accounts that are counted: 2.5 MiB together.
+/// The most networks, sites and accounts that are counted: at most 2.5 MiB together.
 const NETWORKS: usize = 16_384;
 const SITES: usize = 4_096;
 const ACCOUNTS: usize = 4_096;
@@ -74,16 +74,17 @@ pub struct Attempt {
 /// A right password clears nothing: the holder of one account would pay with it for guesses at another, and a guesser
 /// behind the address of somebody who is signed in would never have to wait. Instead it makes the account known from
 /// that network, and such a pair has attempts of its own. To others at that address it is all the same, and their
-/// failures, wherever they are, are no concern of the pair. (SillyTavern's counts come out alike up to here.)
+/// failures, wherever they are, are no concern of the pair. (In SillyTavern each right password clears the count of
+/// its address. For the first one that comes to the same.)
 ///
 /// # Guesses from many addresses
 /// The failures of strangers (pairs that are not known) count for the account too, and for everybody together. Above
 /// four times the attempts in ten minutes at one account, or forty times in a minute at all of them, a stranger to
 /// that account, or any, has one try in a window and not `attempts` and one: it halts after the first failure. These
-/// windows double like all others. The first try of whoever has not failed is looked at all the same. So a thousand
-/// addresses get a thousand guesses an hour and no more, and the owner, with the right password, from an address that
-/// nobody has seen before, comes in at once. No limit on the sum could tell that owner from the thousand, so there is
-/// none but that on the key derivations at a time.
+/// windows double like all others, so each address comes down to a guess an hour. The first try of whoever has not
+/// failed is looked at all the same: the owner, with the right password, from an address that nobody has seen before,
+/// comes in at once. No limit on the sum of the guesses could tell that owner from one more address of the attacker's,
+/// so there is none but that on the key derivations at a time.
 ///
 /// # Memory
 /// 16,384 networks, 4,096 sites and 4,096 names are counted, and 32 known networks of each account. Where a table is
@@ -111,7 +112,7 @@ impl Attempt {
 }
 
 impl Throttle {
-    /// Admits `attempts_per_minute` failures in the first window; 0 is no limit.
+    /// Admits `attempts_per_minute` failures in the first window; 0 is no limit, as in SillyTavern.
     #[must_use]
     pub fn new(attempts_per_minute: u32) -> Self {
         Self {
@@ -172,9 +173,7 @@ impl Throttle {
 
     /// They proved a password: from there, this account is known. It clears no failures.
     pub fn success(&mut self, attempt: Attempt, now: Duration) {
-        if self.attempts > 0 {
-            self.known.meet(attempt.account, attempt.network, now);
-        }
+        self.known.meet(attempt.account, attempt.network, now);
     }
 
     /// Whether they have signed in like this before.
@@ -291,12 +290,14 @@ mod tests {
     }
 
     #[test]
-    fn zero_is_no_limit_and_keeps_nothing() {
+    fn zero_is_no_limit_and_counts_nothing() {
         let mut throttle = Throttle::new(0);
         assert_eq!(fail(&mut throttle, HOME, 100, 0), None);
-        throttle.success(attempt(HOME, "ann"), at(0));
-        assert_eq!(wait(&throttle, HOME, 0), None);
         assert_eq!(format!("{throttle:?}"), format!("{:?}", Throttle::new(0)));
+        // Who was let in before is known all the same: it decides who waits in front of whom.
+        throttle.success(attempt(HOME, "ann"), at(0));
+        assert_eq!(fail(&mut throttle, HOME, 100, 0), None);
+        assert_eq!(throttle.familiarity(attempt(HOME, "ann")), Familiarity::Known);
     }
 
     #[test]
