@@ -355,9 +355,9 @@ impl<'p> Approach<'p> {
 
 #[cfg(test)]
 mod tests {
-    use super::account::{Login, Proofs, Shared};
+    use super::account::{Login, NameDigest, Proofs, Shared};
     use super::session::Sessions;
-    use super::throttle::{Admission, Throttle};
+    use super::throttle::{Admission, Attempt, Throttle};
     use super::*;
     use std::sync::{Mutex, RwLock};
 
@@ -433,10 +433,11 @@ mod tests {
         let cookie = cookie(&policy);
         let session = Some(cookie.as_str());
         let sign_in = policy.sign_in.as_ref().unwrap();
+        let attempt = Attempt::new(AWAY.into(), NameDigest::of("ann"));
         for _ in 0..2 {
-            let _ = sign_in.throttle.lock().unwrap().failure(AWAY.into(), Duration::ZERO);
+            let _ = sign_in.throttle.lock().unwrap().failure(attempt, Duration::ZERO);
         }
-        assert_ne!(sign_in.admission(AWAY.into(), Duration::ZERO), Admission::Free);
+        assert_ne!(sign_in.admission(attempt, Duration::ZERO), Admission::Free);
         let right = Visit { authorization: Some(b"Basic YW5uOmh1bnRlcjI="), ..visit(AWAY, "GET", "/", None) };
         assert_eq!(verdict(&policy, &right), "Throttled");
         assert_eq!(verdict(&policy, &visit(AWAY, "GET", "/", session)), "session ann");

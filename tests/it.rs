@@ -27,6 +27,7 @@ mod it {
         mod alone;
         mod changes;
         mod forwarding;
+        mod guessing;
         mod http2;
         mod mishaps;
         mod signin;

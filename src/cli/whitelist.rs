@@ -88,8 +88,10 @@ pub(super) fn command() -> Command {
                 .about("Show the list that is in force")
                 .after_help(
                     "With --json: an array of objects with `entry` (as it was written), `covers` (what it lets in, for \
-                     people), `source` (`config.yaml:12`, the name of a variable, `default`) and `note` (empty where \
-                     there is none).",
+                     people), `source` (`config.yaml:12`, the name of a variable, `default`), `note`, `status` (`listed`, \
+                     `ignored` for one that cannot be read, `guest`, `expired`), `until` (of a guest, RFC 3339), \
+                     `coveredBy` (another entry that lets in the same) and `coveredBySource`; what there is nothing to \
+                     say about is empty.",
                 )
                 .arg(switch("json", "Print it for programs")),
         )

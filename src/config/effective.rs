@@ -201,6 +201,10 @@ fn same(left: &Value, right: &Value) -> bool {
         (Value::List(left), Value::List(right)) => {
             left.iter().map(|(text, _)| text).eq(right.iter().map(|(text, _)| text))
         }
+        (Value::Guests(left), Value::Guests(right)) => {
+            let said = |guest: &Guest| (guest.address.clone(), guest.until.clone(), guest.note.clone());
+            left.iter().map(said).eq(right.iter().map(said))
+        }
         _ => left == right,
     }
 }

@@ -2,28 +2,33 @@
 //!
 //! One argon2 proof takes tens of milliseconds and megabytes. Made on a worker it would stop every other visitor;
 //! made without a bound, five hundred wrong passwords would take the machine.
+//! Those who signed in from there before have places that no stranger gets, and nobody fills the queue alone.
 
+use std::collections::HashMap;
 use std::net::IpAddr;
-use std::sync::Arc;
-use std::sync::atomic::{AtomicUsize, Ordering};
+use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use std::time::Instant;
 
-use tokio::sync::Semaphore;
+use tokio::sync::{Semaphore, watch};
 
 use super::gate::Proof;
 use super::rules::Rules;
 use crate::policy::Settled;
 use crate::policy::account::Claim;
-use crate::policy::throttle::Admission;
+use crate::policy::throttle::{Admission, Attempt, Familiarity, Network};
 
-/// How many claims wait for their turn at the most, all workers together.
+/// How many claims wait for their turn or have it at the most, all workers together.
 const QUEUE: usize = 64;
+/// How many of them may be of strangers.
+const STRANGERS: usize = 48;
+/// How many of them may be of one party.
+const PARTY: usize = 8;
 
 /// Where proofs are made.
 #[derive(Debug)]
 pub struct Proving {
     turns: Arc<Semaphore>,
-    waiting: AtomicUsize,
+    queue: Mutex<Queue>,
 }
 
 /// A claim that has to be proven.
@@ -42,17 +47,37 @@ impl Proving {
     /// At most `turns` proofs at a time.
     #[must_use]
     pub fn new(turns: usize) -> Self {
-        Self { turns: Arc::new(Semaphore::new(turns)), waiting: AtomicUsize::new(0) }
+        Self { turns: Arc::new(Semaphore::new(turns)), queue: Mutex::default() }
     }
 
-    /// Makes the proof when its turn comes.
+    /// Makes the proof when its turn comes. A page of sixty images whose password has to be proven anew is one proof
+    /// and not sixty: whoever claims the same from the same address under the same rules learns the same.
     pub async fn prove(&self, unproven: Unproven, epoch: Instant) -> Proof {
-        let Some(_place) = Place::take(&self.waiting) else { return Proof::Busy };
+        let question = Question::of(&unproven);
+        loop {
+            let mut asked = match self.enter(&question, &unproven) {
+                Entry::Full => return Proof::Busy,
+                Entry::First(place) => {
+                    let proof = self.make(unproven, epoch).await;
+                    place.answer.send_replace(Some(proof));
+                    return proof;
+                }
+                Entry::Asked(asked) => asked,
+            };
+            // Whoever asked first may leave without the answer; then the next one asks.
+            if let Ok(Some(proof)) = asked.wait_for(Option::is_some).await.as_deref() {
+                return *proof;
+            }
+        }
+    }
+
+    async fn make(&self, unproven: Unproven, epoch: Instant) -> Proof {
         let Ok(turn) = Arc::clone(&self.turns).acquire_owned().await else { return Proof::Busy };
         let Unproven { claim, authorization, address, rules } = unproven;
+        let attempt = Attempt::new(address, claim.name());
         let Some(sign_in) = &rules.policy.sign_in else { return Proof::Busy };
         // Whoever queued hundreds of guesses has been found out while they waited.
-        let admission = sign_in.admission(address, epoch.elapsed());
+        let admission = sign_in.admission(attempt, epoch.elapsed());
         if admission != Admission::Free {
             return Proof::Settled(Settled::Wrong(admission));
         }
@@ -62,30 +87,116 @@ impl Proving {
             let _turn = turn;
             let sign_in = rules.policy.sign_in.as_ref()?;
             let proof = claim.prove();
-            Some(sign_in.settle(authorization.as_deref(), address, &proof, epoch.elapsed()))
+            Some(sign_in.settle(authorization.as_deref(), attempt, &proof, epoch.elapsed()))
         };
         match tokio::task::spawn_blocking(work).await {
             Ok(Some(settled)) => Proof::Settled(settled),
             Ok(None) | Err(_) => Proof::Busy,
         }
     }
+
+    fn enter(&self, question: &Question, unproven: &Unproven) -> Entry<'_> {
+        let attempt = Attempt::new(unproven.address, unproven.claim.name());
+        let familiarity = unproven.rules.policy.sign_in.as_ref().map(|sign_in| sign_in.familiarity(attempt));
+        let party = match familiarity {
+            Some(Familiarity::Known) => Party::Known(attempt),
+            Some(Familiarity::Stranger) | None => Party::Strangers(attempt.network),
+        };
+        let mut queue = self.queue();
+        if let Some(asked) = queue.asked.get(question) {
+            return Entry::Asked(asked.clone());
+        }
+        if !queue.has_room(&party) {
+            return Entry::Full;
+        }
+        let (answer, asked) = watch::channel(None);
+        *queue.places.entry(party).or_default() += 1;
+        queue.asked.insert(question.clone(), asked);
+        let (question, rules) = (question.clone(), Arc::clone(&unproven.rules));
+        Entry::First(Place { proving: self, party, question, _rules: rules, answer })
+    }
+
+    fn queue(&self) -> MutexGuard<'_, Queue> {
+        self.queue.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// Who waits for a turn, or has it.
+#[derive(Debug, Default)]
+struct Queue {
+    /// How many places each party has.
+    places: HashMap<Party, usize>,
+    asked: HashMap<Question, watch::Receiver<Option<Proof>>>,
+}
+
+/// Those who share places.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
+enum Party {
+    /// All strangers of a network.
+    Strangers(Network),
+    /// Somebody who was let in from there before. The strangers at the same address take no place of theirs.
+    Known(Attempt),
+}
+
+/// What has the same answer whoever asks.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+struct Question {
+    /// Where the rules lie. The place that the question belongs to keeps them, so no others come to lie there.
+    rules: usize,
+    address: IpAddr,
+    claim: [u8; 32],
+}
+
+/// What somebody who enters the queue meets.
+enum Entry<'a> {
+    /// No place.
+    Full,
+    /// A place.
+    First(Place<'a>),
+    /// Somebody who has asked the same.
+    Asked(watch::Receiver<Option<Proof>>),
 }
 
 /// A place in the queue, given back when it is dropped.
-struct Place<'a>(&'a AtomicUsize);
+struct Place<'a> {
+    proving: &'a Proving,
+    party: Party,
+    question: Question,
+    _rules: Arc<Rules>,
+    answer: watch::Sender<Option<Proof>>,
+}
 
-impl<'a> Place<'a> {
-    fn take(waiting: &'a AtomicUsize) -> Option<Self> {
-        waiting
-            .fetch_update(Ordering::AcqRel, Ordering::Acquire, |count| (count < QUEUE).then_some(count + 1))
-            .ok()
-            .map(|_| Self(waiting))
+impl Queue {
+    fn has_room(&self, party: &Party) -> bool {
+        let is_stranger = |party: &Party| matches!(party, Party::Strangers(_));
+        let taken: usize = self.places.values().sum();
+        let by_strangers: usize =
+            self.places.iter().filter(|(party, _)| is_stranger(party)).map(|(_, places)| places).sum();
+        let own = self.places.get(party).copied().unwrap_or_default();
+        taken < QUEUE && own < PARTY && (by_strangers < STRANGERS || !is_stranger(party))
+    }
+}
+
+impl Question {
+    fn of(unproven: &Unproven) -> Self {
+        Self {
+            rules: Arc::as_ptr(&unproven.rules).addr(),
+            address: unproven.address,
+            claim: unproven.claim.fingerprint(),
+        }
     }
 }
 
 impl Drop for Place<'_> {
     fn drop(&mut self) {
-        self.0.fetch_sub(1, Ordering::AcqRel);
+        let mut queue = self.proving.queue();
+        queue.asked.remove(&self.question);
+        if let Some(places) = queue.places.get_mut(&self.party) {
+            *places -= 1;
+            if *places == 0 {
+                queue.places.remove(&self.party);
+            }
+        }
     }
 }
 
@@ -93,14 +204,14 @@ impl Drop for Place<'_> {
 mod tests {
     use super::*;
     use crate::gateway::rules::Behind;
-    use crate::policy::account::{Authorization, Login, Proofs, Shared};
+    use crate::policy::account::{Credentials, Login, Proofs, Secret, Shared};
     use crate::policy::client::Trust;
     use crate::policy::host::Hosts;
     use crate::policy::throttle::Throttle;
     use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
     use std::future::poll_fn;
-    use std::pin::pin;
-    use std::sync::{Mutex, RwLock};
+    use std::pin::{Pin, pin};
+    use std::sync::RwLock;
     use std::task::Poll;
 
     /// Slow enough to prove that whoever asks can leave before it is done.
@@ -143,26 +254,110 @@ mod tests {
     }
 
     fn guess(rules: &Arc<Rules>) -> Unproven {
-        let authorization = b"Basic YW5uOndyb25n".to_vec();
-        let Authorization::Basic(credentials) = Authorization::read(&authorization) else { unreachable!() };
+        claim(rules, [192, 0, 2, 7], "wrong")
+    }
+
+    fn claim(rules: &Arc<Rules>, address: [u8; 4], password: &str) -> Unproven {
         let sign_in = rules.policy.sign_in.as_ref().expect("a login");
+        let credentials = Credentials { user: "ann".to_owned(), password: Secret::new(password) };
+        let authorization = format!("as good as Basic {password}").into_bytes();
         let claim = sign_in.login.claim(&credentials);
-        Unproven {
-            claim,
-            authorization: Some(authorization),
-            address: [192, 0, 2, 7].into(),
-            rules: Arc::clone(rules),
-        }
+        let (authorization, rules) = (Some(authorization), Arc::clone(rules));
+        Unproven { claim, authorization, address: address.into(), rules }
+    }
+
+    /// Asks once; what is there at once.
+    async fn first_look(proof: Pin<&mut impl Future<Output = Proof>>) -> Poll<Proof> {
+        let mut proof = proof;
+        poll_fn(|cx| Poll::Ready(proof.as_mut().poll(cx))).await
     }
 
     #[tokio::test]
     async fn a_guess_counts_and_keeps_its_turn_although_its_asker_has_left() {
         let (proving, rules, epoch) = (Proving::new(1), rules(), Instant::now());
         {
-            let mut asked = pin!(proving.prove(guess(&rules), epoch));
-            poll_fn(|cx| Poll::Ready(asked.as_mut().poll(cx).is_ready())).await;
+            let asked = pin!(proving.prove(guess(&rules), epoch));
+            assert_eq!(first_look(asked).await, Poll::Pending);
         }
         let second = proving.prove(guess(&rules), epoch).await;
         assert!(matches!(second, Proof::Settled(Settled::Wrong(Admission::Wait { .. }))), "{second:?}");
+    }
+
+    #[tokio::test]
+    async fn the_same_claim_at_once_is_proven_once_and_by_another_when_its_asker_leaves() {
+        let (proving, rules, epoch) = (Proving::new(1), rules(), Instant::now());
+        let wrong = Proof::Settled(Settled::Wrong(Admission::Free));
+        let turn = proving.turns.clone().acquire_owned().await;
+        let mut second = pin!(proving.prove(guess(&rules), epoch));
+        let mut third = pin!(proving.prove(guess(&rules), epoch));
+        {
+            let first = pin!(proving.prove(guess(&rules), epoch));
+            assert_eq!(first_look(first).await, Poll::Pending);
+            assert_eq!(first_look(second.as_mut()).await, Poll::Pending);
+            assert_eq!(first_look(third.as_mut()).await, Poll::Pending);
+            assert_eq!(proving.queue().places.values().sum::<usize>(), 1);
+        }
+        drop(turn);
+        // Three guesses, one failure: a second would have to wait.
+        assert_eq!(first_look(second.as_mut()).await, Poll::Pending);
+        assert_eq!(first_look(third.as_mut()).await, Poll::Pending);
+        assert_eq!((second.await, third.await), (wrong, wrong));
+        let queue = proving.queue();
+        assert!(queue.places.is_empty() && queue.asked.is_empty());
+    }
+
+    #[tokio::test]
+    async fn other_rules_another_address_and_another_password_are_other_questions() {
+        let (one, other) = (rules(), rules());
+        let question = |unproven: &Unproven| Question::of(unproven);
+        let first = claim(&one, [192, 0, 2, 7], "wrong");
+        assert_eq!(question(&first), question(&claim(&one, [192, 0, 2, 7], "wrong")));
+        for unproven in [
+            claim(&other, [192, 0, 2, 7], "wrong"),
+            claim(&one, [192, 0, 2, 8], "wrong"),
+            claim(&one, [192, 0, 2, 7], "Wrong"),
+        ] {
+            assert_ne!(question(&first), question(&unproven));
+        }
+    }
+
+    #[tokio::test]
+    async fn nobody_fills_the_queue_alone_and_strangers_leave_room_for_those_who_were_let_in_before() {
+        // No turn ever comes, so whoever has a place waits.
+        let (proving, rules, epoch) = (Proving::new(0), rules(), Instant::now());
+        let home = [192, 0, 2, 7];
+        let sign_in = rules.policy.sign_in.as_ref().expect("a login");
+        let user = "ann".into();
+        let known = Attempt::new(home.into(), guess(&rules).claim.name());
+        sign_in.settle(
+            Some(b"Basic"),
+            known,
+            &crate::policy::account::Proof::Accepted { user },
+            epoch.elapsed(),
+        );
+        let mut waiting = Vec::new();
+        let mut enter = async |address: [u8; 4], password: &str| {
+            let mut proof = Box::pin(proving.prove(claim(&rules, address, password), epoch));
+            let look = first_look(proof.as_mut()).await;
+            waiting.push(proof);
+            look
+        };
+        for network in 0..10 {
+            for guess in 0..10 {
+                let has_place = network < 6 && guess < PARTY;
+                let expected = if has_place { Poll::Pending } else { Poll::Ready(Proof::Busy) };
+                let look = enter([10, 0, 0, network], &guess.to_string()).await;
+                assert_eq!(look, expected, "{network} {guess}");
+            }
+        }
+        for guess in 0..10 {
+            let expected = if guess < PARTY { Poll::Pending } else { Poll::Ready(Proof::Busy) };
+            assert_eq!(enter(home, &guess.to_string()).await, expected, "{guess}");
+        }
+        // Whoever leaves gives the place back.
+        waiting.clear();
+        assert!(proving.queue().places.is_empty());
+        let again = pin!(proving.prove(claim(&rules, [10, 0, 0, 9], "0"), epoch));
+        assert_eq!(first_look(again).await, Poll::Pending);
     }
 }

@@ -5,6 +5,7 @@
 //! somebody that does not exist pays for a derivation too, or its absence would tell.
 
 mod choice;
+mod name;
 mod password;
 mod proofs;
 
@@ -21,6 +22,7 @@ use subtle::ConstantTimeEq;
 use crate::error::Error;
 
 pub use choice::{Handle, NewPassword, UserName};
+pub use name::NameDigest;
 pub use password::{PasswordHash, Sealed};
 pub use proofs::{Proofs, Recollection};
 
@@ -160,7 +162,8 @@ impl Login {
             Self::Shared(shared) => shared.find(&credentials.user),
             Self::Accounts(accounts) => accounts.find(&credentials.user),
         };
-        Claim { hash, password: credentials.password.clone(), subject }
+        let name = NameDigest::of(&credentials.user);
+        Claim { name, hash, password: credentials.password.clone(), subject }
     }
 
     /// The login of `user` as it is now, and its name. `None`: nobody of that name may sign in.
@@ -270,8 +273,8 @@ impl Accounts {
     pub fn new(accounts: impl IntoIterator<Item = Account>) -> Self {
         let by_handle: BTreeMap<_, _> =
             accounts.into_iter().map(|account| (Arc::clone(&account.handle), account)).collect();
-        // Somebody's own hash costs exactly what a hash of this store costs; a claim of nobody's fails
-        // even if it is matched.
+        // Somebody's own hash costs exactly what a hash of this store costs: SillyTavern's records name no
+        // parameters, so all have the same. A claim of nobody's fails even if it is matched.
         let hash = by_handle.values().find_map(|account| account.hash.clone());
         Self { by_handle, decoy: hash.unwrap_or_else(|| Arc::new(PasswordHash::decoy())) }
     }
@@ -307,6 +310,7 @@ impl Accounts {
 #[derive(Debug)]
 #[must_use = "nobody is let in on their word"]
 pub struct Claim {
+    name: NameDigest,
     hash: Arc<PasswordHash>,
     password: Secret,
     subject: Subject,
@@ -331,6 +335,19 @@ pub enum Proof {
 }
 
 impl Claim {
+    /// The name that was claimed, whether somebody has it or not.
+    #[must_use]
+    pub const fn name(&self) -> NameDigest {
+        self.name
+    }
+
+    /// The same for two claims of one name with one password, and for no others. It is only good for telling claims
+    /// apart that wait together: whoever has it can try passwords on it.
+    #[must_use]
+    pub fn fingerprint(&self) -> [u8; 32] {
+        Sha256::new().chain_update(self.name).chain_update(self.password.expose()).finalize().into()
+    }
+
     /// Does the proof take so long (a key derivation) that it has to be made off the worker's thread?
     #[must_use]
     pub fn is_costly(&self) -> bool {

@@ -5,9 +5,9 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
 use std::time::Duration;
 
 use super::Visit;
-use super::account::{Authorization, Claim, Credentials, Login, Proof, Proofs, Recollection};
+use super::account::{Authorization, Claim, Credentials, Login, NameDigest, Proof, Proofs, Recollection};
 use super::session::{Keepsakes, Session, Sessions};
-use super::throttle::{Admission, Throttle};
+use super::throttle::{Admission, Attempt, Familiarity, Throttle};
 
 /// The users and what is remembered of their attempts.
 #[derive(Debug)]
@@ -16,7 +16,8 @@ pub struct SignIn {
     pub login: Login,
     /// What was proven a short while ago. Part of the snapshot, so that a new password forgets it.
     pub proofs: RwLock<Proofs>,
-    /// Failures by address. Outlives the snapshot, so that a change of settings forgives nobody.
+    /// Failures, and from where nobody has to fear those of others. Outlives the snapshot, so that a change of
+    /// settings forgives nobody.
     pub throttle: Arc<Mutex<Throttle>>,
     /// The cookie after a sign-in; `None`: the password is wanted with every request.
     pub sessions: Option<Sessions>,
@@ -78,77 +79,91 @@ impl SignIn {
             Some(Settled::Right) | None => {}
         }
         let Some(value) = authorization else { return Judgement::Lacking(Lack::Missing) };
-        let admission = self.throttle().check(address, now);
-        if admission == Admission::Free
-            && let Recollection::Proven { user } =
-                self.proofs.read().unwrap_or_else(PoisonError::into_inner).recall(value, now)
-        {
-            self.throttle().success(address, now);
-            return Judgement::Right(Arc::clone(user));
+        if let Some(user) = self.recall(value, now) {
+            let attempt = Attempt::new(address, NameDigest::of(&user));
+            let mut throttle = self.throttle();
+            // Whoever has to wait goes on as if nothing was remembered, or they could try passwords on the memory.
+            if throttle.check(attempt, now) == Admission::Free {
+                throttle.success(attempt, now);
+                return Judgement::Right(user);
+            }
         }
-        let credentials = match Authorization::read(value) {
-            Authorization::Absent | Authorization::OtherScheme => return Judgement::Lacking(Lack::Missing),
-            Authorization::Malformed(_) => return Judgement::Lacking(Lack::Unreadable),
-            Authorization::Basic(credentials) => credentials,
-        };
-        match admission {
-            Admission::Free => self.try_now(&credentials, address, now),
-            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
+        match Authorization::read(value) {
+            Authorization::Absent | Authorization::OtherScheme => Judgement::Lacking(Lack::Missing),
+            Authorization::Malformed(_) => Judgement::Lacking(Lack::Unreadable),
+            Authorization::Basic(credentials) => self.try_now(&credentials, address, now),
         }
     }
 
     /// Judges what somebody at `address` has typed.
     pub fn try_password(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
-        match self.admission(address, now) {
-            Admission::Free if !credentials.are_readable() => Judgement::Lacking(Lack::Unreadable),
-            Admission::Free => self.try_now(credentials, address, now),
-            Admission::Wait { retry_after } => Judgement::Wait(retry_after),
+        if credentials.are_readable() {
+            self.try_now(credentials, address, now)
+        } else {
+            Judgement::Lacking(Lack::Unreadable)
         }
     }
 
     fn try_now(&self, credentials: &Credentials, address: IpAddr, now: Duration) -> Judgement {
         let claim = self.login.claim(credentials);
+        let attempt = Attempt::new(address, claim.name());
+        if let Admission::Wait { retry_after } = self.admission(attempt, now) {
+            return Judgement::Wait(retry_after);
+        }
         if claim.is_costly() {
             return Judgement::Unproven(claim);
         }
         match claim.prove() {
             Proof::Accepted { user } => {
-                self.throttle().success(address, now);
+                self.throttle().success(attempt, now);
                 Judgement::Right(user)
             }
-            Proof::Rejected => match self.throttle().failure(address, now) {
+            Proof::Rejected => match self.throttle().failure(attempt, now) {
                 Admission::Free => Judgement::Lacking(Lack::Wrong),
                 Admission::Wait { retry_after } => Judgement::Wait(retry_after),
             },
         }
     }
 
-    /// Takes note of what came of a costly proof for what `address` sent: in an `authorization` field, which is
+    /// Takes note of what came of a costly proof for what was sent: in an `authorization` field, which is
     /// remembered, or in the form, which nobody sends twice.
     pub fn settle(
         &self,
         authorization: Option<&[u8]>,
-        address: IpAddr,
+        attempt: Attempt,
         proof: &Proof,
         now: Duration,
     ) -> Settled {
         match proof {
             Proof::Accepted { user } => {
-                self.throttle().success(address, now);
+                self.throttle().success(attempt, now);
                 if let Some(value) = authorization {
                     let mut proofs = self.proofs.write().unwrap_or_else(PoisonError::into_inner);
                     proofs.remember(value, user, now);
                 }
                 Settled::Right
             }
-            Proof::Rejected => Settled::Wrong(self.throttle().failure(address, now)),
+            Proof::Rejected => Settled::Wrong(self.throttle().failure(attempt, now)),
         }
     }
 
-    /// May `address` try a password now? Asked again when the turn of a queued proof comes.
+    /// May they try a password now? Asked again when the turn of a queued proof comes.
     #[must_use]
-    pub fn admission(&self, address: IpAddr, now: Duration) -> Admission {
-        self.throttle().check(address, now)
+    pub fn admission(&self, attempt: Attempt, now: Duration) -> Admission {
+        self.throttle().check(attempt, now)
+    }
+
+    /// Whether they have signed in like this before, and so go before strangers.
+    #[must_use]
+    pub fn familiarity(&self, attempt: Attempt) -> Familiarity {
+        self.throttle().familiarity(attempt)
+    }
+
+    fn recall(&self, authorization: &[u8], now: Duration) -> Option<Arc<str>> {
+        match self.proofs.read().unwrap_or_else(PoisonError::into_inner).recall(authorization, now) {
+            Recollection::Proven { user } => Some(Arc::clone(user)),
+            Recollection::Unknown => None,
+        }
     }
 
     fn throttle(&self) -> MutexGuard<'_, Throttle> {

@@ -226,7 +226,7 @@ fn a_file_with_a_secret_is_for_its_owner() {
         let said = folder.told(&["config", "check", "--config", name], &[]);
         let expected = if warned {
             "! warning: every user of this computer can read config.yaml, and a password stands in it\n\
-             ! hint: chmod 600 config.yaml'\n! config.yaml: no problems, 1 warning\nexit 0\n\n"
+             ! hint: chmod 600 config.yaml\n! config.yaml: no problems, 1 warning\nexit 0\n\n"
                 .to_owned()
         } else {
             format!("! {name}: no problems, no warnings\nexit 0\n\n")

@@ -77,7 +77,11 @@ pub(super) fn command() -> Command {
              address and the entry that lets it in, or `-`, with tabs between them. A line that holds no address is \
              told on stderr, and the others go on. It is the verdict on a client that connects itself.\n\n\
              Without --peer the address connects itself. With it the address is the client of that proxy, which adds \
-             it to the X-Forwarded-For of --forwarded, as proxies do.",
+             it to the X-Forwarded-For of --forwarded, as proxies do.\n\n\
+             With --json: an array of objects with `address` (as it was typed), `client` (the address that counts), \
+             `result` (`allowed`, `allowed-after-sign-in`, `refused`), `reason`, `command` (what changes a refusal, or \
+             null) and `steps`, each with `step`, `outcome` (`passed`, `refused`, `noted`), `text` and, where entries of a \
+             list are spoken of, `entries`: `address`, `covers`, `entry`, `source`, `note`.",
         )
         .arg(Arg::new("addresses").value_name("ADDRESS").action(ArgAction::Append).help(
             "Who asks: 192.168.1.20, 2001:db8::7, with a port or a zone too; `-` reads them from standard input",

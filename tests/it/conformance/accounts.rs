@@ -10,10 +10,14 @@ use std::time::Duration;
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use innkeeper::policy::account::{Accounts, Authorization, Credentials, Login, Proof, Secret, Shared};
-use innkeeper::policy::throttle::{Admission, Throttle};
+use innkeeper::policy::throttle::{Admission, Attempt, Throttle};
 use innkeeper::store;
 use serde::Deserialize;
 use serde_json::Value;
+
+use crate::it::harness::app::{App, Connection};
+use crate::it::harness::client::Client;
+use crate::it::harness::{Innkeeper, data};
 
 #[derive(Deserialize)]
 struct Tries {
@@ -28,6 +32,9 @@ struct Try {
     password: Option<String>,
     allowed: bool,
 }
+
+/// How many rows of the login page leave the password out.
+const LEFT_OUT: usize = 4;
 
 /// What the login page lets in and we do not: an account without a password. It takes any password there;
 /// Basic credentials never open it, in SillyTavern neither.
@@ -50,10 +57,13 @@ fn every_login_of_the_page() {
     let login = Login::Accounts(accounts());
     let tries = conformance::<Tries>("accounts/accounts.json").login_page;
     assert_eq!(tries.len(), 47);
-    let mut deviations = BTreeSet::new();
+    let (mut deviations, mut left_out) = (BTreeSet::new(), 0);
     for Try { handle, password, allowed } in tries {
-        // A field that was left out cannot be sent in credentials.
-        let Some(password) = password else { continue };
+        // A field that was left out cannot be sent in credentials; an empty one is the nearest, and another row.
+        let Some(password) = password else {
+            left_out += 1;
+            continue;
+        };
         let credentials = Credentials { user: handle.clone(), password: Secret::new(password.as_str()) };
         if is_accepted(&login, &Authorization::Basic(credentials)) != allowed {
             assert!(deviations.insert((handle, password)));
@@ -61,6 +71,46 @@ fn every_login_of_the_page() {
     }
     let expected = LOGIN_PAGE.map(|(handle, password)| (handle.to_owned(), password.to_owned()));
     assert_eq!(deviations, BTreeSet::from(expected));
+    assert_eq!(left_out, LEFT_OUT);
+}
+
+/// The same through the real program, where a proof has to queue for its turn and is remembered.
+#[test]
+fn every_basic_login_of_the_running_server() {
+    let app = App::fine();
+    let files: Vec<(String, Vec<u8>)> = fs::read_dir(data("accounts/_storage"))
+        .unwrap()
+        .map(|entry| {
+            let entry = entry.unwrap();
+            let name = format!("data/_storage/{}", entry.file_name().into_string().unwrap());
+            (name, fs::read(entry.path()).unwrap())
+        })
+        .collect();
+    let files: Vec<(&str, &[u8])> =
+        files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
+    let top = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\nenableUserAccounts: true\n\
+               perUserBasicAuth: true\ndataRoot: data\nrateLimiting: {basicAuthMaxAttempts: 0}";
+    let own = format!("upstream: {}\nidentityHeader: Remote-User", app.url);
+    let server = Innkeeper::start_with(top, &own, &files);
+    let mut client = Client::of(&server);
+    let tries = conformance::<Tries>("accounts/accounts.json").basic_auth;
+    let mut users = Vec::new();
+    // Twice, for the second time it is what is remembered that answers.
+    for Try { handle, password, allowed } in tries.iter().chain(&tries) {
+        let credentials = STANDARD.encode(format!("{handle}:{}", password.as_ref().unwrap()));
+        client.send(format!("GET / HTTP/1.1\r\nHost: a\r\nAuthorization: Basic {credentials}\r\n\r\n"));
+        let status = client.answer().status;
+        assert_eq!(status, if *allowed { 200 } else { 401 }, "{handle} {password:?}");
+        if *allowed {
+            users.push(format!("Remote-User: {handle}\r\n"));
+        }
+    }
+    server.stop();
+    let got: String = app.ended().iter().map(Connection::text).collect();
+    assert_eq!(got.matches("Remote-User: ").count(), users.len());
+    for user in users {
+        assert!(got.contains(&user), "{user}");
+    }
 }
 
 /// Steps that we answer otherwise: scenario, `Authorization`, SillyTavern's status and ours.
@@ -151,14 +201,16 @@ impl Door {
         let Authorization::Basic(credentials) = Authorization::read(authorization.as_bytes()) else {
             return 401;
         };
-        let mut admission = self.throttle.check(from, self.now);
+        let claim = self.login.claim(&credentials);
+        let attempt = Attempt::new(from, claim.name());
+        let mut admission = self.throttle.check(attempt, self.now);
         if admission == Admission::Free {
-            match self.login.claim(&credentials).prove() {
+            match claim.prove() {
                 Proof::Accepted { .. } => {
-                    self.throttle.success(from, self.now);
+                    self.throttle.success(attempt, self.now);
                     return 200;
                 }
-                Proof::Rejected => admission = self.throttle.failure(from, self.now),
+                Proof::Rejected => admission = self.throttle.failure(attempt, self.now),
             }
         }
         let Admission::Wait { retry_after } = admission else { return 401 };
