@@ -46,6 +46,7 @@ export const PEERS = {
     config: 'innkeeper.yaml',
     arguments: (config) => ['serve', '--config', config],
     passwords: { argon2id: ARGON2ID },
+    signIn: signInByForm,
     // Its access.log has SillyTavern's form: a line for each new visitor, not for each request.
     logsVisitors: true,
     version: [INNKEEPER, '--version'],
@@ -78,9 +79,23 @@ export const PEERS = {
 export function contestants(names, policy) {
   return names.flatMap((peer) =>
     policy === 'basic'
-      ? Object.keys(PEERS[peer].passwords).map((password) => ({ peer, password, label: `${peer}, ${password}` }))
+      ? Object.keys(PEERS[peer].passwords).flatMap((password) => waysIn(peer, password))
       : [{ peer, label: peer }],
   );
+}
+
+/** The password with every request; and, where there are sessions, the cookie that one sign-in gives. */
+function waysIn(peer, password) {
+  const each = { peer, password, label: `${peer}, ${password}` };
+  return PEERS[peer].signIn ? [each, { ...each, label: `${peer}, session cookie`, session: true }] : [each];
+}
+
+/** The header lines with which this contestant is asked; a session is begun for it. */
+export async function wayIn(contestant, server, headers) {
+  if (!contestant.session) return headers;
+  const { Authorization, ...others } = headers;
+  const mine = await PEERS[contestant.peer].signIn(server.port);
+  return { ...others, Cookie: others.Cookie ? `${others.Cookie}; ${mine}` : mine };
 }
 
 /** The header lines that a client of this case sends besides `Host`. */
@@ -163,6 +178,23 @@ export async function prove(scratch, contestant, upstream) {
   } finally {
     await shut.stop();
   }
+}
+
+/** Fills Innkeeper's form; the cookie that it gives, as a browser sends it back. */
+function signInByForm(port) {
+  const form = 'username=user&password=pass&next=%2F';
+  return new Promise((resolve, reject) => {
+    const headers = { 'Content-Type': 'application/x-www-form-urlencoded', Origin: `http://127.0.0.1:${port}` };
+    const options = { host: '127.0.0.1', port, path: '/.innkeeper/signin', method: 'POST', headers, agent: false };
+    const request = http.request({ ...options, timeout: 10_000 });
+    request.on('response', (response) => {
+      const [cookie] = response.headers['set-cookie'] ?? [];
+      response.resume();
+      if (cookie) resolve(cookie.split(';')[0]);
+      else reject(new Error(`the form gave ${response.statusCode} and no cookie`));
+    });
+    request.on('timeout', () => request.destroy(new Error('no answer within 10 s'))).on('error', reject).end(form);
+  });
 }
 
 /** Names of the programs that this machine lacks, of those that `names` and the load need. */

@@ -7,7 +7,7 @@ import { parseArgs } from 'node:util';
 import { cpuSeconds, foreignSeconds, median, residentBytes } from './figures.mjs';
 import { CONNECTIONS, countLines, drive, holdIdle, quietUpstream } from './load.mjs';
 import {
-  ask, clientHeaders, contestants, missing, openFiles, pause, PEERS, prove, scratchFolder, startPeer, startUpstream, WORKERS,
+  ask, clientHeaders, contestants, missing, openFiles, pause, PEERS, prove, scratchFolder, startPeer, startUpstream, wayIn, WORKERS,
 } from './peers.mjs';
 
 const HELP = `Compares Innkeeper with nginx, HAProxy and Caddy on this machine; prints Markdown.
@@ -54,11 +54,12 @@ async function measureLoad(policy) {
     const server = await startPeer(scratch, contestant, upstream.port);
     try {
       // The first request pays for the password hash where its result is remembered.
-      await ask(server.port, headers);
-      await drive(server.port, 1, headers);
+      const lines = await wayIn(contestant, server, headers);
+      await ask(server.port, lines);
+      await drive(server.port, 1, lines);
       const logged = await countLines(server.log);
       const [before, foreignBefore] = [cpuSeconds(server.pid), foreignSeconds()];
-      const load = await drive(server.port, options.seconds, headers);
+      const load = await drive(server.port, options.seconds, lines);
       const [after, foreignAfter] = [cpuSeconds(server.pid), foreignSeconds()];
       const foreign = (foreignAfter - foreignBefore) / (load.seconds * os.availableParallelism());
       const memory = residentBytes(server.pid);
