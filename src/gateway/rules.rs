@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -21,6 +21,7 @@ use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
 use crate::policy::throttle::Throttle;
 use crate::policy::whitelist::{EntryId, Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
+use crate::store;
 
 /// Everything a change of settings replaces, in one piece.
 #[derive(Debug)]
@@ -161,6 +162,7 @@ impl Making {
         settings.ssl = self.settings.ssl.clone();
         let stays = settings.upstream == self.settings.upstream
             && settings.root == self.settings.root
+            && private(&settings) == private(&self.settings)
             && settings.limits.connect_timeout == self.settings.limits.connect_timeout;
         Ok(Self {
             behind: if stays { self.behind.clone() } else { behind(&settings)? },
@@ -362,9 +364,24 @@ fn behind(settings: &Settings) -> Result<Behind, Error> {
             let upstream = Upstream::new(place.clone(), settings.limits.connect_timeout)?;
             Ok(Behind::Upstream(Arc::new(upstream)))
         }
-        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?))),
+        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?.without(private(settings))))),
         (None, None) => Ok(Behind::Nothing),
     }
+}
+
+/// The files with which anybody could come in, or learn who does: `root: .` is the folder of the settings.
+fn private(settings: &Settings) -> Vec<PathBuf> {
+    let mut paths = vec![
+        settings.file.clone(),
+        settings.folder.join("whitelist.txt"),
+        settings.folder.join(session_key::NAME),
+        settings.access_log_path(),
+        settings.data_root.join(store::FOLDER),
+    ];
+    if settings.ssl.enabled {
+        paths.push(settings.ssl.key_path.clone());
+    }
+    paths
 }
 
 fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
