@@ -808,8 +808,8 @@ mod tests {
         std::os::unix::fs::symlink("../secret.txt", &link).unwrap();
         let file = File::open(&link).unwrap();
         // As if the link had been put there after the look at it.
-        assert!(is_shown(&folder.root, &folder.root.join("late.txt")));
-        assert!(!is_shown(&folder.root, &whereabouts(&file, &link).unwrap()));
+        assert!(is_shown(&folder, &folder.root.join("late.txt")));
+        assert!(!is_shown(&folder, &whereabouts(&file, &link).unwrap()));
     }
 
     #[test]
