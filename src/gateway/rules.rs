@@ -1,6 +1,6 @@
 //! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
 use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
@@ -10,10 +10,11 @@ use super::files::Folder;
 use super::names;
 use super::session_key;
 use super::shortcut;
+use super::signin::unix_time;
 use super::upstream::Upstream;
 use crate::config::{self, Guest, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
-use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
+use crate::policy::account::{Account, Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
@@ -164,6 +165,13 @@ impl Making {
             && settings.root == self.settings.root
             && private(&settings) == private(&self.settings)
             && settings.limits.connect_timeout == self.settings.limits.connect_timeout;
+        let may_stay: BTreeSet<&str> =
+            accounts.iter().filter(|account| account.can_sign_in()).map(|account| &*account.handle).collect();
+        for Account { handle, .. } in self.accounts.iter().filter(|account| account.can_sign_in()) {
+            if !may_stay.contains(&**handle) {
+                self.ended.sign_out(handle, unix_time());
+            }
+        }
         Ok(Self {
             behind: if stays { self.behind.clone() } else { behind(&settings)? },
             settings,

@@ -751,11 +751,19 @@ fn accounts_sign_in_with_the_form_and_the_application_learns_who_it_is() {
         .unwrap();
     let text = fs::read_to_string(&record).unwrap();
     assert!(text.contains("\"enabled\":true"), "{text}");
-    fs::write(folder.join("new"), text.replace("\"enabled\":true", "\"enabled\":false")).unwrap();
-    fs::rename(folder.join("new"), record).unwrap();
-    server.says("the settings were read again");
+    let put = |text: &str, turn: usize| {
+        fs::write(folder.join("new"), text).unwrap();
+        fs::rename(folder.join("new"), &record).unwrap();
+        server.says_times("the settings were read again", turn);
+    };
+    put(&text.replace("\"enabled\":true", "\"enabled\":false"), 1);
     assert_eq!(ask(&server, get("/", &anna)).status, 401);
     assert_eq!(ask(&server, get("/", &admin)).status, 200);
+    // And enabled again: who was signed out stays so.
+    put(&text, 2);
+    assert_eq!(ask(&server, get("/", &anna)).status, 401);
+    let anna = signed_in(&server, ANNA);
+    assert_eq!(ask(&server, get("/", &anna)).status, 200);
 }
 
 #[test]
