@@ -71,7 +71,8 @@ impl Visit<'_> {
 
     /// Whether another website may have made a browser send this, which would do something: a WebSocket, or a method
     /// that is not safe (RFC 9110, section 9.2.1). What a safe method answers, no other website gets to read.
-    fn is_foreign_deed(&self) -> bool {
+    #[must_use]
+    pub fn is_foreign_deed(&self) -> bool {
         let is_safe = matches!(self.method, "GET" | "HEAD" | "OPTIONS" | "TRACE") && !self.ambient.websocket;
         !is_safe && self.provenance() == Provenance::Foreign
     }
@@ -293,12 +294,15 @@ impl Policy {
     }
 
     /// Whether somebody who was let in under the policy `before`, as `user` if they signed in, would be let in now:
-    /// asked for those whose request goes on while the rules change. Their login counts for as long as it is the same.
+    /// asked for those whose request goes on while the rules change. Their login counts for as long as it is the same,
+    /// also where nobody has to sign in: the app goes on serving them under their name.
     #[must_use]
     pub fn upholds(&self, visit: &Visit<'_>, user: Option<&str>, before: &Self) -> bool {
         let Ok(approach) = self.approach(visit) else { return false };
-        let Need::Password = self.need(&approach, visit) else { return true };
-        let version = |policy: &Self| policy.sign_in.as_ref()?.login.version(user?);
+        let Some(user) = user else {
+            return self.sign_in.is_none() || matches!(self.need(&approach, visit), Need::Nothing(_));
+        };
+        let version = |policy: &Self| policy.sign_in.as_ref()?.login.version(user);
         self.sign_in.is_none() || version(self).is_some_and(|now| version(before) == Some(now))
     }
 
@@ -324,7 +328,10 @@ impl Policy {
 
     fn need(&self, approach: &Approach<'_>, visit: &Visit<'_>) -> Need {
         let is_listed = matches!(approach.standing, Standing::Listed(_));
-        if self.satisfy == Satisfy::Any && is_listed && self.trust.is_verified(&approach.client) {
+        if self.satisfy == Satisfy::Any
+            && is_listed
+            && self.trust.is_verified(&approach.client, &visit.forwarded)
+        {
             return Need::Nothing(Entrance::Unasked);
         }
         // Compared as it was written: an encoded or dotted spelling is another path, and needs a password.
@@ -483,6 +490,7 @@ mod tests {
             (HOME, "/", None, [true, true, false, false]),
             (HOME, "/", Some("ann"), [true, true, true, false]),
             (HOME, "/public", None, [true, true, true, true]),
+            (HOME, "/public", Some("ann"), [true, true, true, false]),
             (AWAY, "/", Some("ann"), [true, true, false, false]),
             (AWAY, "/", Some("bob"), [false, true, false, false]),
             (AWAY, "/", None, [false, true, false, false]),
@@ -494,6 +502,10 @@ mod tests {
                 assert_eq!(policy.upholds(&visit, user, &before), expected, "{peer:?} {path} {user:?}");
             }
         }
+        // At home nobody has to sign in, but who did is served as ann.
+        let other = policy("other");
+        assert!(other.upholds(&visit(HOME, "GET", "/", None), None, &before));
+        assert!(!other.upholds(&visit(HOME, "GET", "/", None), Some("ann"), &before));
         // What nobody had to sign in for has no login that could have stayed the same.
         assert!(!policy("hunter2").upholds(&visit(AWAY, "GET", "/", None), Some("ann"), &open));
     }

@@ -349,12 +349,42 @@ fn upstream(node: &Node) -> Result<Value, Box<Fault>> {
 fn header(node: &Node) -> Result<Value, Box<Fault>> {
     let name = text(node, "the name of a header")?;
     // RFC 9110 5.6.2, without what no header of this kind is called.
-    if name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
-        Ok(unless_empty(name, Value::Text))
-    } else {
-        Err(Fault::new(node, "takes the name of a header").write("Remote-User"))
+    if !name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-') {
+        return Err(Fault::new(node, "takes the name of a header").write("Remote-User"));
     }
+    if TAKEN_HEADERS.iter().any(|taken| name.eq_ignore_ascii_case(taken)) {
+        let what = "takes the name of a header that says nothing else";
+        return Err(Fault::new(node, what).write("Remote-User"));
+    }
+    Ok(unless_empty(name, Value::Text))
 }
+
+/// Headers that steer a message, or that a gateway writes for another purpose: a user name in them would be taken for
+/// a length, a host or an address.
+const TAKEN_HEADERS: [&str; 22] = [
+    "Accept",
+    "Authorization",
+    "Connection",
+    "Content-Length",
+    "Content-Type",
+    "Cookie",
+    "Expect",
+    "Forwarded",
+    "Host",
+    "Keep-Alive",
+    "Origin",
+    "Proxy-Authorization",
+    "Proxy-Connection",
+    "Sec-WebSocket-Key",
+    "TE",
+    "Trailer",
+    "Transfer-Encoding",
+    "Upgrade",
+    "X-Forwarded-For",
+    "X-Forwarded-Host",
+    "X-Forwarded-Proto",
+    "X-Real-IP",
+];
 
 fn language(node: &Node) -> Result<String, Box<Fault>> {
     let good = |text: &&str| {

@@ -10,6 +10,7 @@ use std::fs::File;
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::{Path, PathBuf};
 use std::pin::Pin;
+use std::sync::Arc;
 use std::task::{Context, Poll};
 use std::time::SystemTime;
 
@@ -46,6 +47,8 @@ pub enum Failure {
 #[derive(Clone, Debug)]
 pub struct Folder {
     root: PathBuf,
+    /// What lies in it and is shown to nobody, without links.
+    private: Arc<[PathBuf]>,
 }
 
 impl Folder {
@@ -64,7 +67,22 @@ impl Folder {
             return Err(Error::new(format!("cannot serve `{shown}`: it is a file, not a folder"))
                 .hint("name the folder that the file is in"));
         }
-        Ok(Self { root: canonical })
+        Ok(Self { root: canonical, private: Arc::default() })
+    }
+
+    /// The same, but `paths`, and what lies below them, look as if they were not there: the owner's own files, should
+    /// the folder hold them.
+    #[must_use]
+    pub fn without(self, paths: impl IntoIterator<Item = PathBuf>) -> Self {
+        // What is not there yet may be made later, under the name that its folder has then.
+        let real = |path: PathBuf| {
+            path.canonicalize().or_else(|_| {
+                let parent = path.parent().filter(|parent| !parent.as_os_str().is_empty());
+                let parent = parent.unwrap_or(Path::new(".")).canonicalize()?;
+                Ok::<_, io::Error>(parent.join(path.file_name().unwrap_or_default()))
+            })
+        };
+        Self { private: paths.into_iter().filter_map(|path| real(path).ok()).collect(), ..self }
     }
 
     /// Answers one request for `path`, as it was sent: percent-encoded, without the query.
@@ -89,9 +107,9 @@ impl Folder {
         };
         let target = Target::parse(path).ok_or(Failure::NotFound)?;
         let conditions = Conditions::read(method, headers);
-        let root = self.root.clone();
+        let folder = self.clone();
         let now = SystemTime::now();
-        spawn_blocking(move || answer(&root, &target, &conditions, with_body, now))
+        spawn_blocking(move || answer(&folder, &target, &conditions, with_body, now))
             .await
             .map_err(|error| Failure::Unreadable(io::Error::other(error)))?
     }
@@ -100,13 +118,13 @@ impl Folder {
 /// The answer with the first piece of the file already read, so that a small file costs one trip to the
 /// threads that may block.
 fn answer(
-    root: &Path,
+    folder: &Folder,
     target: &Target,
     conditions: &Conditions,
     with_body: bool,
     now: SystemTime,
 ) -> Result<Response<Contents>, Failure> {
-    let found = match find(root, target)? {
+    let found = match find(folder, target)? {
         Found::File(found) => found,
         Found::Folder => return Ok(redirect(&target.with_slash())),
     };
@@ -193,12 +211,12 @@ struct FoundFile {
 }
 
 /// Opens what `target` names, if it may be shown. What exists and may not be shown looks like what does not.
-fn find(root: &Path, target: &Target) -> Result<Found, Failure> {
-    let path = inside(root, &target.below(root))?;
+fn find(folder: &Folder, target: &Target) -> Result<Found, Failure> {
+    let path = inside(folder, &target.below(&folder.root))?;
     let kind = path.metadata().map_err(failure)?;
     let path = match (kind.is_dir(), target.is_folder()) {
         (true, false) => return Ok(Found::Folder),
-        (true, true) => inside(root, &path.join("index.html"))?,
+        (true, true) => inside(folder, &path.join("index.html"))?,
         (false, false) => path,
         (false, true) => return Err(Failure::NotFound),
     };
@@ -209,21 +227,24 @@ fn find(root: &Path, target: &Target) -> Result<Found, Failure> {
     let file = File::open(&path).map_err(failure)?;
     let metadata = file.metadata().map_err(failure)?;
     // Between the look and the opening a link may have been put in the way, so the open file is asked as well.
-    if !metadata.is_file() || !is_shown(root, &whereabouts(&file, &path).map_err(failure)?) {
+    if !metadata.is_file() || !is_shown(folder, &whereabouts(&file, &path).map_err(failure)?) {
         return Err(Failure::NotFound);
     }
     Ok(Found::File(FoundFile { file, path, length: metadata.len(), modified: metadata.modified().ok() }))
 }
 
 /// `path` with all symbolic links followed, if what it leads to may be shown.
-fn inside(root: &Path, path: &Path) -> Result<PathBuf, Failure> {
+fn inside(folder: &Folder, path: &Path) -> Result<PathBuf, Failure> {
     let real = path.canonicalize().map_err(failure)?;
-    if is_shown(root, &real) { Ok(real) } else { Err(Failure::NotFound) }
+    if is_shown(folder, &real) { Ok(real) } else { Err(Failure::NotFound) }
 }
 
-/// Whether `real`, which has no links in it, is inside `root` and nothing on the way down is hidden.
-fn is_shown(root: &Path, real: &Path) -> bool {
-    let Ok(below) = real.strip_prefix(root) else { return false };
+/// Whether `real`, which has no links in it, is inside the folder and nothing on the way down is hidden or private.
+fn is_shown(folder: &Folder, real: &Path) -> bool {
+    let Ok(below) = real.strip_prefix(&folder.root) else { return false };
+    if folder.private.iter().any(|private| real.starts_with(private)) {
+        return false;
+    }
     below.iter().enumerate().all(|(depth, name)| path::may_be_shown(&name.to_string_lossy(), depth == 0))
 }
 
@@ -787,8 +808,8 @@ mod tests {
         std::os::unix::fs::symlink("../secret.txt", &link).unwrap();
         let file = File::open(&link).unwrap();
         // As if the link had been put there after the look at it.
-        assert!(is_shown(&folder.root, &folder.root.join("late.txt")));
-        assert!(!is_shown(&folder.root, &whereabouts(&file, &link).unwrap()));
+        assert!(is_shown(&folder, &folder.root.join("late.txt")));
+        assert!(!is_shown(&folder, &whereabouts(&file, &link).unwrap()));
     }
 
     #[test]

@@ -1,8 +1,8 @@
 //! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 use std::fmt;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
 
@@ -10,10 +10,11 @@ use super::files::Folder;
 use super::names;
 use super::session_key;
 use super::shortcut;
+use super::signin::unix_time;
 use super::upstream::Upstream;
 use crate::config::{self, Guest, ListOrigin, ListSource, Origin, Settings};
 use crate::error::Error;
-use crate::policy::account::{Accounts, Login, PasswordHash, Proofs, Shared};
+use crate::policy::account::{Account, Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
@@ -21,6 +22,7 @@ use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
 use crate::policy::throttle::Throttle;
 use crate::policy::whitelist::{EntryId, Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
+use crate::store;
 
 /// Everything a change of settings replaces, in one piece.
 #[derive(Debug)]
@@ -161,7 +163,15 @@ impl Making {
         settings.ssl = self.settings.ssl.clone();
         let stays = settings.upstream == self.settings.upstream
             && settings.root == self.settings.root
+            && private(&settings) == private(&self.settings)
             && settings.limits.connect_timeout == self.settings.limits.connect_timeout;
+        let may_stay: BTreeSet<&str> =
+            accounts.iter().filter(|account| account.can_sign_in()).map(|account| &*account.handle).collect();
+        for Account { handle, .. } in self.accounts.iter().filter(|account| account.can_sign_in()) {
+            if !may_stay.contains(&**handle) {
+                self.ended.sign_out(handle, unix_time());
+            }
+        }
         Ok(Self {
             behind: if stays { self.behind.clone() } else { behind(&settings)? },
             settings,
@@ -362,9 +372,24 @@ fn behind(settings: &Settings) -> Result<Behind, Error> {
             let upstream = Upstream::new(place.clone(), settings.limits.connect_timeout)?;
             Ok(Behind::Upstream(Arc::new(upstream)))
         }
-        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?))),
+        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?.without(private(settings))))),
         (None, None) => Ok(Behind::Nothing),
     }
+}
+
+/// The files with which anybody could come in, or learn who does: `root: .` is the folder of the settings.
+fn private(settings: &Settings) -> Vec<PathBuf> {
+    let mut paths = vec![
+        settings.file.clone(),
+        settings.folder.join("whitelist.txt"),
+        settings.folder.join(session_key::NAME),
+        settings.access_log_path(),
+        settings.data_root.join(store::FOLDER),
+    ];
+    if settings.ssl.enabled {
+        paths.push(settings.ssl.key_path.clone());
+    }
+    paths
 }
 
 fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {

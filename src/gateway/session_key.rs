@@ -11,7 +11,7 @@ use crate::error::Error;
 use crate::policy::session::Key;
 
 /// Its name, beside the settings file.
-const NAME: &str = "session.key";
+pub const NAME: &str = "session.key";
 /// A key and its line end, in hexadecimal digits.
 const LENGTH: usize = 2 * size_of::<Key>() + 1;
 

@@ -259,6 +259,14 @@ pub struct Account {
     pub hash: Option<Arc<PasswordHash>>,
 }
 
+impl Account {
+    /// Whether a name and password can be right: it is enabled and has a password.
+    #[must_use]
+    pub const fn can_sign_in(&self) -> bool {
+        self.enabled && self.hash.is_some()
+    }
+}
+
 /// All accounts, by handle.
 #[derive(Clone, Debug)]
 pub struct Accounts {

@@ -177,12 +177,14 @@ impl Trust {
         }
     }
 
-    /// Whether the address of `client` is its own beyond doubt: nobody could have chosen it, and it is no proxy's that
-    /// stands for whoever comes through it. Only such an address takes the place of a password.
+    /// Whether the address of `client`, who sent these `headers`, is its own beyond doubt: nobody could have chosen it,
+    /// and it is no proxy's that stands for whoever comes through it, trusted or not, whether its headers are read or
+    /// not. Only such an address takes the place of a password.
     #[must_use]
-    pub fn is_verified(&self, client: &Client) -> bool {
+    pub fn is_verified(&self, client: &Client, headers: &ForwardedHeaders<'_>) -> bool {
         match *client {
-            Client::Direct { address } | Client::Behind { address, .. } => !self.is_proxy(address),
+            Client::Direct { address } => headers.are_absent() && !self.is_proxy(address),
+            Client::Behind { address, .. } => !self.is_proxy(address),
             Client::Claimed { .. } | Client::Garbled { .. } => false,
         }
     }

@@ -91,7 +91,8 @@ impl Sessions {
     pub fn begin(&self, user: &str, login: &Login, id: Id, now: u64) -> Option<String> {
         let (user, version) = login.version(user).filter(|(user, _)| user.len() <= LONGEST_USER)?;
         let expires = now.saturating_add(self.lifetime);
-        Some(self.write(&Session { user, id, began: now, issued: now, expires }, &version))
+        let began = self.ended.next_beginning(&user, now);
+        Some(self.write(&Session { user, id, began, issued: now, expires }, &version))
     }
 
     /// The same session for another whole life, once more than a tenth of the present one has passed: a session in
@@ -131,7 +132,7 @@ impl Sessions {
         let mut id = Id::default();
         id.copy_from_slice(&fixed[24..]);
         let session = Session { user, id, began: number(0), issued: number(8), expires: number(16) };
-        (self.is_in_time(&session, now) && !self.ended.has(&id)).then_some(session)
+        (self.is_in_time(&session, now) && !self.ended.has(&session)).then_some(session)
     }
 
     /// Ends a session before its time, with every cookie of it, until the server is started anew.
@@ -172,15 +173,36 @@ impl fmt::Debug for Sessions {
 /// Sessions that were ended before their time, by number; at most 4,096, of which those go first that would have
 /// ended first. Only somebody with a session can end one.
 #[derive(Default)]
-pub struct Ended(RwLock<BTreeMap<Id, u64>>);
+pub struct Ended {
+    by_id: RwLock<BTreeMap<Id, u64>>,
+    /// When all sessions of somebody were ended. Only an owner who takes an account away adds to it.
+    by_user: RwLock<BTreeMap<Arc<str>, u64>>,
+}
 
 impl Ended {
-    fn has(&self, id: &Id) -> bool {
-        self.0.read().unwrap_or_else(PoisonError::into_inner).contains_key(id)
+    /// Ends every session of `user` that has begun by `now`: whoever may not sign in any more is not let in by an old
+    /// cookie when they may again.
+    pub fn sign_out(&self, user: &Arc<str>, now: u64) {
+        let mut by_user = self.by_user.write().unwrap_or_else(PoisonError::into_inner);
+        by_user.insert(Arc::clone(user), now);
+    }
+
+    fn has(&self, session: &Session) -> bool {
+        let is_over = self.of_user(&session.user).is_some_and(|ended| session.began <= ended);
+        is_over || self.by_id.read().unwrap_or_else(PoisonError::into_inner).contains_key(&session.id)
+    }
+
+    /// When a session of `user` that begins at `now` is said to begin: behind all that were ended.
+    fn next_beginning(&self, user: &str, now: u64) -> u64 {
+        self.of_user(user).map_or(now, |ended| now.max(ended.saturating_add(1)))
+    }
+
+    fn of_user(&self, user: &str) -> Option<u64> {
+        self.by_user.read().unwrap_or_else(PoisonError::into_inner).get(user).copied()
     }
 
     fn add(&self, id: Id, until: u64, now: u64) {
-        let mut ended = self.0.write().unwrap_or_else(PoisonError::into_inner);
+        let mut ended = self.by_id.write().unwrap_or_else(PoisonError::into_inner);
         if ended.len() >= MOST_ENDED {
             ended.retain(|_, until| *until > now);
         }
@@ -196,7 +218,7 @@ impl Ended {
 
 impl fmt::Debug for Ended {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "Ended({} …)", self.0.read().unwrap_or_else(PoisonError::into_inner).len())
+        write!(f, "Ended({} …)", self.by_id.read().unwrap_or_else(PoisonError::into_inner).len())
     }
 }
 
@@ -325,6 +347,21 @@ mod tests {
             assert_eq!(sessions.read(renewed.as_bytes(), &login, now), None);
             assert!(sessions.read(other.as_bytes(), &login, now).is_some());
         }
+    }
+
+    #[test]
+    fn whoever_was_signed_out_has_to_begin_anew() {
+        let (sessions, login) = (sessions(30), shared("ann", "hunter2"));
+        let cookie = begun(&sessions, &login);
+        sessions.ended.sign_out(&"bob".into(), NOW);
+        assert!(sessions.read(cookie.as_bytes(), &login, NOW).is_some());
+        sessions.ended.sign_out(&"ann".into(), NOW);
+        assert_eq!(sessions.read(cookie.as_bytes(), &login, NOW), None);
+        // In the same second.
+        let again = begun(&sessions, &login);
+        let session = sessions.read(again.as_bytes(), &login, NOW).unwrap();
+        let renewed = sessions.renewed(&session, &login, NOW + 9 * DAY).unwrap();
+        assert!(sessions.read(renewed.as_bytes(), &login, NOW + 9 * DAY).is_some());
     }
 
     #[test]

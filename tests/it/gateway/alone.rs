@@ -92,3 +92,40 @@ fn with_nothing_behind_it_a_page_says_who_you_are() {
     let mut stranger = Client::from("127.0.0.5", &server);
     assert_eq!(stranger.get("/").status, 403);
 }
+
+#[test]
+fn what_lets_anybody_in_is_no_file_of_the_folder() {
+    let top = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nwhitelistMode: false\nbasicAuthMode: true\n\
+               basicAuthUser: {username: ann, password: hunter2}\n";
+    let files: [(&str, &[u8]); 4] = [
+        ("index.html", b"hello"),
+        ("whitelist.txt", b"192.0.2.7"),
+        ("data/_storage/record", b"secret"),
+        ("data/x.txt", b"data"),
+    ];
+    let server = Innkeeper::start_with(top, "root: .", &files);
+    std::os::unix::fs::symlink("session.key", server.path("link")).unwrap();
+    let mut client = Client::of(&server);
+    let mut get = |target: &str| {
+        client.send(format!(
+            "GET {target} HTTP/1.1\r\nHost: a\r\nAuthorization: Basic YW5uOmh1bnRlcjI=\r\n\r\n"
+        ));
+        client.answer()
+    };
+    for target in ["/", "/data/x.txt"] {
+        assert_eq!(get(target).status, 200, "{target}");
+    }
+    assert_eq!(std::fs::read_to_string(server.path("session.key")).unwrap().len(), 65);
+    for target in [
+        "/session.key",
+        "/session%2ekey",
+        "/link",
+        "/config.yaml",
+        "/whitelist.txt",
+        "/access.log",
+        "/data/_storage",
+        "/data/_storage/record",
+    ] {
+        assert_eq!(get(target).status, 404, "{target}");
+    }
+}

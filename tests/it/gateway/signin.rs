@@ -507,6 +507,43 @@ fn an_address_that_needs_no_password_is_not_judged_by_its_websites() {
 }
 
 #[test]
+fn a_listed_address_signs_in_to_the_application_itself_but_no_website_does() {
+    let app = App::fine();
+    let top = TOP.replace("whitelistMode: false\n", "");
+    let server = Innkeeper::start(&top, &of(&app, "satisfy: any\npassAuthorization: true"));
+    let post = |fields: &str| get("/", fields).replace("GET", "POST");
+    let foreign = "Origin: http://evil.test\r\n";
+    let upgrade = "Connection: Upgrade\r\nUpgrade: websocket\r\nSec-WebSocket-Key: AAAA\r\n";
+    for (request, passed) in [
+        (get("/", RIGHT), 1),
+        (get("/", &format!("{RIGHT}Sec-Fetch-Site: cross-site\r\n")), 2),
+        (post(RIGHT), 3),
+        (post(&format!("{RIGHT}{foreign}")), 3),
+        (get("/", &format!("{RIGHT}{foreign}{upgrade}")), 3),
+    ] {
+        assert!(ask(&server, &request).status < 400, "{request}");
+        let told =
+            app.now(|used| used.iter().map(|one| one.text().matches(RIGHT).count()).sum::<usize>() == passed);
+        assert!(told, "{request}");
+    }
+}
+
+#[test]
+fn an_address_takes_no_password_s_place_for_somebody_behind_it() {
+    let app = App::fine();
+    let top = TOP.replace("whitelistMode: false\n", "forwardedHeaders: {xForwardedFor: false}\n");
+    let server = Innkeeper::start(&top, &of(&app, "satisfy: any"));
+    for (fields, status) in [
+        ("", 200),
+        ("X-Forwarded-For: 203.0.113.9\r\n", 401),
+        ("Forwarded: for=203.0.113.9\r\n", 401),
+        ("CF-Connecting-IP: 203.0.113.9\r\n", 401),
+    ] {
+        assert_eq!(ask(&server, get("/", fields)).status, status, "{fields}");
+    }
+}
+
+#[test]
 fn a_session_is_untouched_by_the_guessing_of_others_and_a_form_is_not() {
     let app = App::fine();
     let top = format!("{TOP}rateLimiting: {{basicAuthMaxAttempts: 3}}\n");
@@ -714,11 +751,19 @@ fn accounts_sign_in_with_the_form_and_the_application_learns_who_it_is() {
         .unwrap();
     let text = fs::read_to_string(&record).unwrap();
     assert!(text.contains("\"enabled\":true"), "{text}");
-    fs::write(folder.join("new"), text.replace("\"enabled\":true", "\"enabled\":false")).unwrap();
-    fs::rename(folder.join("new"), record).unwrap();
-    server.says("the settings were read again");
+    let put = |text: &str, turn: usize| {
+        fs::write(folder.join("new"), text).unwrap();
+        fs::rename(folder.join("new"), &record).unwrap();
+        server.says_times("the settings were read again", turn);
+    };
+    put(&text.replace("\"enabled\":true", "\"enabled\":false"), 1);
     assert_eq!(ask(&server, get("/", &anna)).status, 401);
     assert_eq!(ask(&server, get("/", &admin)).status, 200);
+    // And enabled again: who was signed out stays so.
+    put(&text, 2);
+    assert_eq!(ask(&server, get("/", &anna)).status, 401);
+    let anna = signed_in(&server, ANNA);
+    assert_eq!(ask(&server, get("/", &anna)).status, 200);
 }
 
 #[test]
@@ -728,19 +773,22 @@ fn an_application_that_signs_people_in_by_itself_gets_what_was_proven_here() {
     let admin = signed_in(&server, "username=default-user&password=Adm1n%3A+pass%21");
     let right = "Authorization: Basic ZGVmYXVsdC11c2VyOkFkbTFuOiBwYXNzIQ==\r\n";
     let other = "Authorization: Basic YW5uYS1tdWxsZXI6eA==\r\n";
+    // `default-user:old`: browsers send a Basic password for as long as they run.
+    let former = "Authorization: Basic ZGVmYXVsdC11c2VyOm9sZA==\r\n";
     for (path, fields) in [
         ("/form", admin.clone()),
         ("/basic", format!("{right}{other}")),
         ("/both", format!("{admin}{right}")),
         // Nobody tries passwords on the application by way of us: neither a stranger nor one who is signed in.
         ("/foreign", format!("{admin}{other}")),
+        ("/former", format!("{admin}{former}")),
         ("/public", other.to_owned()),
     ] {
         assert_eq!(ask(&server, get(path, &fields)).status, 200, "{path}");
     }
-    let sent = app.got(5);
+    let sent = app.got(6);
     let of = |path: &str| sent.split("GET ").find(|request| request.starts_with(path)).unwrap().to_owned();
-    for path in ["/form", "/basic", "/both", "/foreign"] {
+    for path in ["/form", "/basic", "/both", "/foreign", "/former"] {
         assert_eq!(of(path).matches("Authorization").count(), 1, "{sent}");
         assert!(of(path).contains(right), "{sent}");
     }
