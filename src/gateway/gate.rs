@@ -193,6 +193,13 @@ impl Gate {
         !stay.is_upheld(&self.rules.policy, &before.policy)
     }
 
+    /// The answer to a request of which [`Gate::revokes`] said that it may not go on, if nothing of its answer was
+    /// sent yet.
+    #[must_use]
+    pub fn revoked(&self, order: &Order) -> Response<AnswerBody> {
+        order.stay.refusal(&self.rules, &self.shared.journal, order.accept.as_deref(), self.now())
+    }
+
     /// Waits until there are other rules than this gate knows.
     pub fn next_change(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut changes = self.changes.clone();
@@ -232,8 +239,11 @@ impl Gate {
 
     /// Judges one request head, of which `length` bytes lie in the client's input.
     pub fn judge(&mut self, head: &Head<'_>, length: usize, peer: &mut Peer, proof: Option<Proof>) -> Plan {
+        let mut proof = proof;
         if self.changes.has_changed().unwrap_or(false) {
             self.rules = Arc::clone(&self.changes.borrow_and_update());
+            // What was right or wrong under the rules of before says nothing about these: it is proven again.
+            proof = proof.filter(|proof| *proof == Proof::Busy);
         }
         let sending = Sending {
             version: head.version,

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::journal::Journal;
 use super::names;
@@ -45,6 +46,8 @@ impl Reload {
     pub async fn follow(mut self) {
         let mut looked_up = tokio::time::Instant::now();
         let mut every = tokio::time::interval(LOOK);
+        // Two looks at once, after a delay, would show nothing at rest.
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = None;
         loop {
             every.tick().await;
@@ -180,7 +183,20 @@ pub fn counts_from_next_start(full_path: &str) -> bool {
 
 /// What tells that a file was changed or replaced, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+pub struct Fingerprint(Vec<(PathBuf, Option<Look>)>);
+
+/// How a file looks from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Look {
+    /// A folder that is there: what comes and goes in it is looked at by itself.
+    Folder,
+    /// A file: when it was written, its length, and which one it is.
+    File { modified: SystemTime, length: u64, identity: Identity },
+}
+
+/// What tells a file from the one before that was replaced by renaming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64);
 
 impl Fingerprint {
     /// How the files that `settings` were read from look now.
@@ -188,7 +204,8 @@ impl Fingerprint {
     pub fn of(settings: &Settings) -> Self {
         let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
         if settings.enable_user_accounts {
-            // What comes, goes or is replaced by renaming shows on the folder; SillyTavern writes into its records.
+            // Each record by itself and not when the folder was changed: a copy that is being written beside them, or
+            // a lock, is no change, and whoever waits for a change must not be told of two.
             paths.push(settings.data_root.join(store::FOLDER));
             paths.extend(store::records(&settings.data_root));
         }
@@ -200,9 +217,26 @@ impl Fingerprint {
     }
 }
 
-fn look(path: &Path) -> Option<(SystemTime, u64)> {
+fn look(path: &Path) -> Option<Look> {
     let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    if metadata.is_dir() {
+        return Some(Look::Folder);
+    }
+    let identity = Identity::of(&metadata);
+    Some(Look::File { modified: metadata.modified().ok()?, length: metadata.len(), identity })
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self(std::os::unix::fs::MetadataExt::ino(metadata))
+    }
+
+    #[cfg(not(unix))]
+    const fn of(_: &std::fs::Metadata) -> Self {
+        // There is no such number.
+        Self(0)
+    }
 }
 
 #[cfg(test)]
