@@ -204,17 +204,26 @@ impl Fingerprint {
     pub fn of(settings: &Settings) -> Self {
         let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
         if settings.enable_user_accounts {
-            // Each record by itself and not when the folder was changed: a copy that is being written beside them, or
-            // a lock, is no change, and whoever waits for a change must not be told of two.
-            paths.push(settings.data_root.join(store::FOLDER));
-            paths.extend(store::records(&settings.data_root));
+            paths.extend(accounts(&settings.data_root));
         }
+        Self::at(paths)
+    }
+
+    fn at(paths: Vec<PathBuf>) -> Self {
         let look = |path: PathBuf| {
             let seen = look(&path);
             (path, seen)
         };
         Self(paths.into_iter().map(look).collect())
     }
+}
+
+/// What the accounts in `data_root` are read from: each record by itself, and not when their folder was changed. A copy
+/// that is being written beside them is no change yet, and whoever waits for a change must not be told of two.
+fn accounts(data_root: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![data_root.join(store::FOLDER)];
+    paths.extend(store::records(data_root));
+    paths
 }
 
 fn look(path: &Path) -> Option<Look> {
@@ -243,6 +252,7 @@ impl Identity {
 mod tests {
     use super::*;
     use crate::config::schema::KEYS;
+    use std::fs;
 
     #[test]
     fn what_is_fixed_is_a_setting() {
@@ -258,5 +268,31 @@ mod tests {
         assert!(counts.iter().all(|path| counts_from_next_start(path)));
         let at_once = ["whitelist", "innkeeper.upstream", "listenAddresses", "basicAuthMode"];
         assert!(!at_once.iter().any(|path| counts_from_next_start(path)));
+    }
+
+    #[test]
+    fn a_copy_beside_the_records_is_no_change_and_one_in_place_of_a_record_is() {
+        let data = tempfile::tempdir().expect("a folder");
+        let now = || Fingerprint::at(accounts(data.path()));
+        let folder = data.path().join(store::FOLDER);
+        let none = now();
+        fs::create_dir(&folder).expect("a folder");
+        let empty = now();
+        assert_ne!(none, empty);
+        let (record, copy) = (folder.join("record"), folder.join(".record.tmp"));
+        fs::write(&record, "before").expect("a record");
+        let before = now();
+        assert_ne!(empty, before);
+        fs::write(&copy, "behind").expect("a copy");
+        // As old and as long as the record.
+        let modified = fs::metadata(&record).and_then(|metadata| metadata.modified()).expect("its time");
+        let file = fs::File::options().write(true).open(&copy).expect("the copy");
+        file.set_modified(modified).expect("its time");
+        assert_eq!(now(), before);
+        fs::rename(&copy, &record).expect("a replacement");
+        #[cfg(unix)]
+        assert_ne!(now(), before);
+        fs::remove_file(&record).expect("a record");
+        assert_eq!(now(), empty);
     }
 }

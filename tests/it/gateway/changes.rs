@@ -1,7 +1,7 @@
 //! Settings that change while the server runs.
 
 use crate::it::gateway::http2::{Secure, request};
-use crate::it::harness::app::{App, latin1};
+use crate::it::harness::app::{App, Connection, latin1};
 use crate::it::harness::client::{Client, End};
 use crate::it::harness::{Innkeeper, settings};
 
@@ -181,8 +181,13 @@ fn an_http_2_stream_goes_as_well() {
     assert_eq!(secure.next(&mut stream).as_deref(), Some("first"));
     let mut other = secure.open("127.0.0.1", request("GET", "/events", &[], ""));
     assert_eq!(secure.next(&mut other).as_deref(), Some("first"));
+    // One that has no answer yet gets one of ours.
+    let mut sender = secure.http2("127.0.0.2");
+    let all = |used: &[Connection]| used.iter().filter(|one| one.text().contains("\r\n\r\n")).count() == 3;
+    let asked = secure.ask_later(&mut sender, request("GET", "/silent", &[], ""), || app.now(all));
     let top = "ssl: {enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}\nwhitelist: [127.0.0.1]";
     secure.server.write("config.yaml", &settings(top, &own));
     assert_eq!(secure.next(&mut stream), None, "cut off");
-    app.wait("its end", |used| used.iter().filter(|one| one.ended).count() == 1);
+    assert_eq!(secure.status(asked), 403);
+    app.wait("their end", |used| used.iter().filter(|one| one.ended).count() == 2);
 }
