@@ -35,6 +35,7 @@ pub struct Flow {
     pending: Vec<u8>,
     written: usize,
     finished: bool,
+    begun: bool,
     dirty: bool,
     waits_for_sink: bool,
     carried: u64,
@@ -50,6 +51,7 @@ impl Flow {
             pending: head,
             written: 0,
             finished: false,
+            begun: false,
             dirty: false,
             waits_for_sink: false,
             carried: 0,
@@ -66,6 +68,12 @@ impl Flow {
     #[must_use]
     pub const fn has_read_all(&self) -> bool {
         self.decoder.is_done()
+    }
+
+    /// Whether anything was written: the receiver has a part of it.
+    #[must_use]
+    pub const fn has_begun(&self) -> bool {
+        self.begun
     }
 
     /// Whether the last poll ended because the receiver took no more.
@@ -173,6 +181,7 @@ impl Flow {
                 0 => return Poll::Ready(Err(io::ErrorKind::WriteZero.into())),
                 count => self.written += count,
             }
+            self.begun = true;
             self.dirty = true;
         }
         self.pending.clear();

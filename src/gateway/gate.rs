@@ -193,6 +193,13 @@ impl Gate {
         !stay.is_upheld(&self.rules.policy, &before.policy)
     }
 
+    /// The answer to a request of which [`Gate::revokes`] said that it may not go on, if nothing of its answer was
+    /// sent yet.
+    #[must_use]
+    pub fn revoked(&self, order: &Order) -> Response<AnswerBody> {
+        order.stay.refusal(&self.rules, &self.shared.journal, order.accept.as_deref(), self.now())
+    }
+
     /// Waits until there are other rules than this gate knows.
     pub fn next_change(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut changes = self.changes.clone();
@@ -232,8 +239,11 @@ impl Gate {
 
     /// Judges one request head, of which `length` bytes lie in the client's input.
     pub fn judge(&mut self, head: &Head<'_>, length: usize, peer: &mut Peer, proof: Option<Proof>) -> Plan {
+        let mut proof = proof;
         if self.changes.has_changed().unwrap_or(false) {
             self.rules = Arc::clone(&self.changes.borrow_and_update());
+            // What was right or wrong under the rules of before says nothing about these: it is proven again.
+            proof = proof.filter(|proof| *proof == Proof::Busy);
         }
         let sending = Sending {
             version: head.version,
@@ -466,3 +476,41 @@ const LAST: Sending = Sending {
     body: Decoder::empty(),
     bodyless: false,
 };
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::gateway::journal::JournalOptions;
+    use crate::gateway::proving::tests::rules;
+    use crate::policy::throttle::Admission;
+
+    /// Of a name and a password that take a costly proof.
+    const REQUEST: &[u8] = b"GET / HTTP/1.1\r\nHost: app.test\r\nAuthorization: Basic YW5uOndyb25n\r\n\r\n";
+
+    #[test]
+    fn what_was_proven_under_other_rules_is_proven_again() {
+        let limit = Duration::from_mins(1);
+        let limits = Limits { idle: limit, head: limit, body: limit, answer: None, head_size: buffer::SIZE };
+        let journal = Journal::open(JournalOptions { access_log: None, min_level: 4 }).expect("a journal");
+        let shared = Shared { journal, proving: Proving::new(1), limits, epoch: Instant::now() };
+        let (sender, changes) = watch::channel(rules());
+        let mut gate = Gate::new(Arc::new(shared), changes);
+        let mut peer = Peer { address: [192, 0, 2, 7].into(), tls: None, announced: None };
+        let mut asked_under = |proof| match gate.plan(REQUEST, &mut peer, proof) {
+            Some(Plan::Prove(unproven)) => Ok(unproven.rules),
+            Some(Plan::Answer { response, .. }) => Err(response.status().as_u16()),
+            _ => Err(0),
+        };
+        let before = asked_under(None).expect("a proof is wanted");
+        let wrong = Proof::Settled(Settled::Wrong(Admission::Free));
+        assert_eq!(asked_under(Some(wrong)).err(), Some(401));
+        for proof in [wrong, Proof::Settled(Settled::Right)] {
+            sender.send_replace(rules());
+            let again = asked_under(Some(proof)).expect("a proof is wanted again");
+            assert!(Arc::ptr_eq(&again, &sender.borrow()) && !Arc::ptr_eq(&again, &before));
+        }
+        // Whoever found no place in the queue is told so, whatever the rules.
+        sender.send_replace(rules());
+        assert_eq!(asked_under(Some(Proof::Busy)).err(), Some(503));
+    }
+}

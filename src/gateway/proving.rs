@@ -212,7 +212,7 @@ impl Drop for Place<'_> {
 }
 
 #[cfg(test)]
-mod tests {
+pub(super) mod tests {
     use super::*;
     use crate::gateway::rules::Behind;
     use crate::policy::account::{Credentials, Login, Proofs, Secret, Shared};
@@ -230,7 +230,7 @@ mod tests {
         "$argon2id$v=19$m=19456,t=2,p=1$eP0+QUlGozNf8nZYHp5OWw$/95xqNa00+FW/8uscOwIrG+ci3dc7dZlShFMrG6Fsfk";
 
     /// Rules that let one wrong password pass with a 401.
-    fn rules() -> Arc<Rules> {
+    pub fn rules() -> Arc<Rules> {
         let password = SLOW.parse().expect("a password");
         let sign_in = SignIn {
             login: Login::Shared(Shared::new("ann", password).expect("a login")),

@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::{Duration, SystemTime};
 
 use tokio::sync::watch;
+use tokio::time::MissedTickBehavior;
 
 use super::journal::Journal;
 use super::names;
@@ -45,6 +46,8 @@ impl Reload {
     pub async fn follow(mut self) {
         let mut looked_up = tokio::time::Instant::now();
         let mut every = tokio::time::interval(LOOK);
+        // Two looks at once, after a delay, would show nothing at rest.
+        every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         let mut before = None;
         loop {
             every.tick().await;
@@ -180,7 +183,20 @@ pub fn counts_from_next_start(full_path: &str) -> bool {
 
 /// What tells that a file was changed or replaced, without reading it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fingerprint(Vec<(PathBuf, Option<(SystemTime, u64)>)>);
+pub struct Fingerprint(Vec<(PathBuf, Option<Look>)>);
+
+/// How a file looks from outside.
+#[derive(Clone, Debug, PartialEq, Eq)]
+enum Look {
+    /// A folder that is there: what comes and goes in it is looked at by itself.
+    Folder,
+    /// A file: when it was written, its length, and which one it is.
+    File { modified: SystemTime, length: u64, identity: Identity },
+}
+
+/// What tells a file from the one before that was replaced by renaming.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+struct Identity(u64);
 
 impl Fingerprint {
     /// How the files that `settings` were read from look now.
@@ -188,10 +204,12 @@ impl Fingerprint {
     pub fn of(settings: &Settings) -> Self {
         let mut paths = vec![settings.file.clone(), settings.folder.join("whitelist.txt")];
         if settings.enable_user_accounts {
-            // What comes, goes or is replaced by renaming shows on the folder; SillyTavern writes into its records.
-            paths.push(settings.data_root.join(store::FOLDER));
-            paths.extend(store::records(&settings.data_root));
+            paths.extend(accounts(&settings.data_root));
         }
+        Self::at(paths)
+    }
+
+    fn at(paths: Vec<PathBuf>) -> Self {
         let look = |path: PathBuf| {
             let seen = look(&path);
             (path, seen)
@@ -200,15 +218,41 @@ impl Fingerprint {
     }
 }
 
-fn look(path: &Path) -> Option<(SystemTime, u64)> {
+/// What the accounts in `data_root` are read from: each record by itself, and not when their folder was changed. A copy
+/// that is being written beside them is no change yet, and whoever waits for a change must not be told of two.
+fn accounts(data_root: &Path) -> Vec<PathBuf> {
+    let mut paths = vec![data_root.join(store::FOLDER)];
+    paths.extend(store::records(data_root));
+    paths
+}
+
+fn look(path: &Path) -> Option<Look> {
     let metadata = std::fs::metadata(path).ok()?;
-    Some((metadata.modified().ok()?, metadata.len()))
+    if metadata.is_dir() {
+        return Some(Look::Folder);
+    }
+    let identity = Identity::of(&metadata);
+    Some(Look::File { modified: metadata.modified().ok()?, length: metadata.len(), identity })
+}
+
+impl Identity {
+    #[cfg(unix)]
+    fn of(metadata: &std::fs::Metadata) -> Self {
+        Self(std::os::unix::fs::MetadataExt::ino(metadata))
+    }
+
+    #[cfg(not(unix))]
+    const fn of(_: &std::fs::Metadata) -> Self {
+        // There is no such number.
+        Self(0)
+    }
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
     use crate::config::schema::KEYS;
+    use std::fs;
 
     #[test]
     fn what_is_fixed_is_a_setting() {
@@ -224,5 +268,31 @@ mod tests {
         assert!(counts.iter().all(|path| counts_from_next_start(path)));
         let at_once = ["whitelist", "innkeeper.upstream", "listenAddresses", "basicAuthMode"];
         assert!(!at_once.iter().any(|path| counts_from_next_start(path)));
+    }
+
+    #[test]
+    fn a_copy_beside_the_records_is_no_change_and_one_in_place_of_a_record_is() {
+        let data = tempfile::tempdir().expect("a folder");
+        let now = || Fingerprint::at(accounts(data.path()));
+        let folder = data.path().join(store::FOLDER);
+        let none = now();
+        fs::create_dir(&folder).expect("a folder");
+        let empty = now();
+        assert_ne!(none, empty);
+        let (record, copy) = (folder.join("record"), folder.join(".record.tmp"));
+        fs::write(&record, "before").expect("a record");
+        let before = now();
+        assert_ne!(empty, before);
+        fs::write(&copy, "behind").expect("a copy");
+        // As old and as long as the record.
+        let modified = fs::metadata(&record).and_then(|metadata| metadata.modified()).expect("its time");
+        let file = fs::File::options().write(true).open(&copy).expect("the copy");
+        file.set_modified(modified).expect("its time");
+        assert_eq!(now(), before);
+        fs::rename(&copy, &record).expect("a replacement");
+        #[cfg(unix)]
+        assert_ne!(now(), before);
+        fs::remove_file(&record).expect("a record");
+        assert_eq!(now(), empty);
     }
 }

@@ -7,12 +7,19 @@ use std::net::IpAddr;
 use std::pin::Pin;
 use std::sync::Arc;
 use std::task::{Context, Poll, ready};
+use std::time::Duration;
+
+use hyper::Response;
 
 use super::field::Field;
 use super::gate::Gate;
 use super::http1::{self, Head, Version};
+use super::journal::Journal;
+use super::page::{self, Page};
+use super::reply::{self, AnswerBody, Refused};
+use super::rules::Rules;
 use super::sight;
-use crate::policy::{Ambient, Policy, Visit};
+use crate::policy::{Ambient, Decision, Policy, Visit};
 
 /// A visitor who was let in and has not left yet.
 #[derive(Debug)]
@@ -64,43 +71,84 @@ impl Stay {
         let mut memory = http1::fields();
         // It was written above, so it can be read; whoever cannot be judged goes.
         let Ok(Some((head, _))) = Head::parse(&self.head, &mut memory) else { return false };
-        let visit = Visit {
+        policy.upholds(&self.visit(&head), self.user.as_deref(), before)
+    }
+
+    /// The answer to a request that `rules` no longer let in, of whose answer nothing was sent yet: what whoever asks
+    /// now is told. `accept`: the client's `Accept`; `now`: the time by the clock that the policy knows.
+    #[must_use]
+    pub fn refusal(
+        &self,
+        rules: &Rules,
+        journal: &Journal,
+        accept: Option<&[u8]>,
+        now: Duration,
+    ) -> Response<AnswerBody> {
+        let mut bytes = self.head.clone();
+        if let Some(accept) = accept {
+            bytes.truncate(bytes.len() - b"\r\n".len());
+            for piece in [b"accept: ".as_slice(), accept, b"\r\n\r\n"] {
+                bytes.extend_from_slice(piece);
+            }
+        }
+        let mut memory = http1::fields();
+        // Whoever cannot be judged, or is let in after all, may ask again.
+        let again = Page::Busy { retry_after_seconds: 1 };
+        let Ok(Some((head, _))) = Head::parse(&bytes, &mut memory) else {
+            return reply::boxed(page::render(&again, accept));
+        };
+        let visit = self.visit(&head);
+        match rules.policy.decide(&visit, None, now) {
+            Decision::Deny(denial) => {
+                Refused { rules, head: &head, visit: &visit, target: head.target, journal }.answer(denial)
+            }
+            Decision::Permit(_) | Decision::Prove(_) => reply::page(&again, &head),
+        }
+    }
+
+    /// Without credentials: they were looked at when the stay began.
+    fn visit<'a>(&self, head: &Head<'a>) -> Visit<'a> {
+        Visit {
             peer: self.peer,
             secure: self.secure,
             method: head.method,
             path: head.target,
             host: head.host,
             authorization: None,
-            forwarded: sight::forwarded_headers(&head),
+            forwarded: sight::forwarded_headers(head),
             ambient: Ambient { websocket: self.websocket, ..Ambient::default() },
-        };
-        policy.upholds(&visit, self.user.as_deref(), before)
+        }
     }
 }
 
 /// Watches over a stay where nothing else wakes who waits: an HTTP/2 stream.
 pub struct Guard {
     gate: Gate,
-    stay: Stay,
     change: Option<Pin<Box<dyn Future<Output = ()> + Send + Sync>>>,
 }
 
 impl Guard {
     /// Watches over a stay that `gate` has let begin.
     #[must_use]
-    pub const fn new(gate: Gate, stay: Stay) -> Self {
-        Self { gate, stay, change: None }
+    pub const fn new(gate: Gate) -> Self {
+        Self { gate, change: None }
     }
 
-    /// Whether it is over.
-    pub fn has_ended(&mut self) -> bool {
-        self.gate.revokes(&self.stay)
+    /// The gate, with the rules that were looked at last.
+    #[must_use]
+    pub const fn gate(&self) -> &Gate {
+        &self.gate
     }
 
-    /// Ready when it is over. Makes sure that the task is woken for it.
-    pub fn poll(&mut self, cx: &mut Context<'_>) -> Poll<()> {
+    /// Whether `stay` is over.
+    pub fn has_ended(&mut self, stay: &Stay) -> bool {
+        self.gate.revokes(stay)
+    }
+
+    /// Ready when `stay` is over. Makes sure that the task is woken for it.
+    pub fn poll(&mut self, cx: &mut Context<'_>, stay: &Stay) -> Poll<()> {
         loop {
-            if self.has_ended() {
+            if self.has_ended(stay) {
                 return Poll::Ready(());
             }
             let gate = &self.gate;

@@ -136,11 +136,17 @@ impl Watch {
         self.presence.0.is_asked()
     }
 
-    /// Ready when the deadline has passed. Makes sure that the task is woken for it, and when the server stops.
-    pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+    /// Makes sure that the task is woken by [`Closing::wake`], and when the server stops. Whoever looks for new rules
+    /// does this first.
+    pub fn listen(&mut self, cx: &Context<'_>) {
         if self.place.is_none() {
             self.place = Some(self.presence.0.register(cx.waker().clone()));
         }
+    }
+
+    /// Ready when the deadline has passed. Makes sure that the task is woken for it, and when the server stops.
+    pub fn poll_deadline(&mut self, cx: &mut Context<'_>) -> Poll<Alarm> {
+        self.listen(cx);
         while self.timer.as_mut().poll(cx).is_ready() {
             let now = Instant::now();
             let next = match self.deadline {

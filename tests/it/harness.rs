@@ -12,7 +12,7 @@ use std::io::Read;
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output as Outcome, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
-use std::thread;
+use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use tempfile::TempDir;
@@ -25,7 +25,7 @@ pub const PATIENCE: Duration = Duration::from_secs(20);
 struct Output(Arc<(Mutex<String>, Condvar)>);
 
 impl Output {
-    fn follow(&self, mut stream: impl Read + Send + 'static) {
+    fn follow(&self, mut stream: impl Read + Send + 'static) -> JoinHandle<()> {
         let this = self.clone();
         thread::spawn(move || {
             let mut piece = [0; 4096];
@@ -33,7 +33,7 @@ impl Output {
                 this.0.0.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..count]));
                 this.0.1.notify_all();
             }
-        });
+        })
     }
 
     fn text(&self) -> String {
@@ -63,6 +63,8 @@ pub struct Innkeeper {
     folder: TempDir,
     stdout: Output,
     stderr: Output,
+    /// Who reads the two, until it has said its last.
+    readers: Vec<JoinHandle<()>>,
     /// The port it listens on, on 127.0.0.1.
     pub port: u16,
 }
@@ -101,9 +103,9 @@ impl Innkeeper {
             .spawn()
             .unwrap();
         let (stdout, stderr) = (Output::default(), Output::default());
-        stdout.follow(child.stdout.take().unwrap());
-        stderr.follow(child.stderr.take().unwrap());
-        let mut server = Self { child, folder, stdout, stderr, port: 0 };
+        let readers =
+            vec![stdout.follow(child.stdout.take().unwrap()), stderr.follow(child.stderr.take().unwrap())];
+        let mut server = Self { child, folder, stdout, stderr, readers, port: 0 };
         server.port = server.stdout.wait("where it listens", |text| {
             let (_, rest) = text.split_once("Innkeeper is listening on IPv4: ")?;
             let (address, _) = rest.split_once('\n')?;
@@ -193,7 +195,15 @@ impl Innkeeper {
             assert!(Instant::now() < end, "the server does not end");
             thread::sleep(Duration::from_millis(5));
         };
+        self.hear_out();
         Ended { status, stdout: self.stdout.text(), stderr: self.stderr.text() }
+    }
+
+    /// Waits until all it said before it ended was read.
+    fn hear_out(&mut self) {
+        for reader in self.readers.drain(..) {
+            let _ = reader.join();
+        }
     }
 
     /// Asks it to stop, and waits until it has. It must do so without a fuss.
@@ -207,13 +217,19 @@ impl Innkeeper {
 
 impl Drop for Innkeeper {
     fn drop(&mut self) {
+        // A server that somebody else has ended answers nobody.
+        let ended = self.child.try_wait().ok().flatten();
         let _ = self.child.kill();
         let _ = self.child.wait();
+        self.hear_out();
         let complaints = self.stderr.text();
         if thread::panicking() {
             #[expect(clippy::print_stderr, reason = "the report of a test that has failed")]
             {
                 eprintln!("--- the server said:\n{}\n--- and on stderr:\n{complaints}", self.stdout.text());
+                if let Some(status) = ended {
+                    eprintln!("--- and had ended before the test: {status}");
+                }
             }
         } else {
             assert!(!complaints.contains("panicked"), "{complaints}");

@@ -14,7 +14,6 @@ use crate::gateway::flow::{Flow, Interruption};
 use crate::gateway::forward::{self, Delivery};
 use crate::gateway::gate::Order;
 use crate::gateway::http1::{self, AnswerHead, Persistence};
-use crate::gateway::stay::Stay;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 use crate::gateway::watch::Alarm;
 use crate::gateway::wire::Wire;
@@ -29,6 +28,18 @@ enum Reply {
     Failed(Failure),
     /// The client left, or broke its body's framing.
     ClientGone,
+    /// New rules do not let the client go on.
+    Revoked,
+}
+
+/// How the answer's way to the client ended.
+enum Relayed {
+    /// All of it is there.
+    Whole,
+    /// A part of it is, and no more will come.
+    Cut,
+    /// New rules do not let the client have it, and nothing of it was sent.
+    Revoked,
 }
 
 impl Connection {
@@ -76,14 +87,12 @@ impl Connection {
                 if upload.has_read_all() { next } else { Next::Close }
             }
             Reply::ClientGone => Next::Drop,
-            Reply::Switch { head } => {
-                self.tunnel(link, head, &order.stay).await;
-                Next::Drop
-            }
+            Reply::Revoked => self.refuse(order).await,
+            Reply::Switch { head } => self.tunnel(link, head, order).await,
             Reply::Answer { head, body, delivery, persistence } => {
                 self.gate.upstream_answered(&order.upstream);
                 let download = Flow::new(head, body, delivery.coding);
-                match self.relay(&mut link, upload, download, delivery, &order.stay).await {
+                match self.relay(&mut link, upload, download, delivery, order).await {
                     next @ (Next::Drop | Next::CloseBoth | Next::Retry) => next,
                     next => {
                         order.upstream.keep(link, persistence);
@@ -120,8 +129,10 @@ impl Connection {
         let mut uploading = true;
         let mut progress = 0;
         poll_fn(|cx| {
+            // Woken for it from here on: a change just after it was looked for must not be missed.
+            watch.listen(cx);
             if gate.revokes(&order.stay) {
-                return Poll::Ready(Reply::ClientGone);
+                return Poll::Ready(Reply::Revoked);
             }
             if uploading {
                 match upload.poll(cx, wire, input, &mut link.wire) {
@@ -177,16 +188,17 @@ impl Connection {
         mut upload: Flow,
         mut download: Flow,
         delivery: Delivery,
-        stay: &Stay,
+        order: &Order,
     ) -> Next {
         let limit = self.gate.limits().body;
         self.watch.set(Some(limit));
         let Self { wire, input, watch, gate, .. } = self;
         let mut uploading = !upload.is_done();
         let mut progress = 0;
-        let whole = poll_fn(|cx| {
-            if gate.revokes(stay) {
-                return Poll::Ready(false);
+        let relayed = poll_fn(|cx| {
+            watch.listen(cx);
+            if gate.revokes(&order.stay) {
+                return Poll::Ready(if download.has_begun() { Relayed::Cut } else { Relayed::Revoked });
             }
             if uploading {
                 match upload.poll(cx, wire, input, &mut link.wire) {
@@ -194,20 +206,21 @@ impl Connection {
                     // Done, or it takes no more; what it says may be whole all the same.
                     Poll::Ready(Ok(()) | Err(Interruption::Sink(_))) => uploading = false,
                     // The client has left, and the upstream may be waiting for the rest.
-                    Poll::Ready(Err(_)) => return Poll::Ready(false),
+                    Poll::Ready(Err(_)) => return Poll::Ready(Relayed::Cut),
                 }
             }
             match download.poll(cx, &mut link.wire, &mut link.input, wire) {
-                Poll::Ready(result) => return Poll::Ready(result.is_ok()),
+                Poll::Ready(Ok(())) => return Poll::Ready(Relayed::Whole),
+                Poll::Ready(Err(_)) => return Poll::Ready(Relayed::Cut),
                 Poll::Pending => link.input.rest(),
             }
             if upload.has_read_all() && client_left(cx, wire, input, 0).is_ready() {
-                return Poll::Ready(false);
+                return Poll::Ready(Relayed::Cut);
             }
             while watch.poll_deadline(cx).is_ready() {
                 // An upstream may think for as long as it likes; a client that takes nothing may not.
                 if download.waits_for_sink() && download.carried() == progress {
-                    return Poll::Ready(false);
+                    return Poll::Ready(Relayed::Cut);
                 }
                 progress = download.carried();
                 watch.set(Some(limit));
@@ -215,9 +228,14 @@ impl Connection {
             Poll::Pending
         })
         .await;
-        if !whole {
+        match relayed {
+            Relayed::Whole => {}
             // The client must not take what it has for all there is.
-            return Next::Drop;
+            Relayed::Cut => return Next::Drop,
+            Relayed::Revoked => {
+                self.refuse(order).await;
+                return Next::CloseBoth;
+            }
         }
         if !upload.is_done() {
             return Next::CloseBoth;
@@ -226,14 +244,17 @@ impl Connection {
     }
 
     /// Carries bytes both ways until both sides have said their last, the client may not stay, or the server stops.
-    async fn tunnel(&mut self, mut link: Link, head: Vec<u8>, stay: &Stay) {
+    async fn tunnel(&mut self, mut link: Link, head: Vec<u8>, order: &Order) -> Next {
         self.watch.set(None);
         let mut up = Flow::new(buffer::lend(), Decoder::UntilClose, Coding::Plain);
         let mut down = Flow::new(head, Decoder::UntilClose, Coding::Plain);
         let Self { wire, input, watch, gate, .. } = self;
         let (mut up_open, mut down_open) = (true, true);
+        let mut unanswered = false;
         poll_fn(|cx| {
-            if gate.revokes(stay) {
+            watch.listen(cx);
+            if gate.revokes(&order.stay) {
+                unanswered = !down.has_begun();
                 return Poll::Ready(());
             }
             if up_open && let Poll::Ready(end) = up.poll(cx, wire, input, &mut link.wire) {
@@ -261,7 +282,18 @@ impl Connection {
         .await;
         // Both sides learn of the end by a proper close, not by a reset.
         let _ = poll_fn(|cx| Pin::new(&mut link.wire).poll_shutdown(cx)).await;
+        if unanswered {
+            return self.refuse(order).await;
+        }
         self.finish().await;
+        Next::Drop
+    }
+
+    /// Answers who was let in, and no longer is since the rules have changed. Nobody is left without an answer who
+    /// can still be given one.
+    async fn refuse(&mut self, order: &Order) -> Next {
+        let response = self.gate.revoked(order);
+        self.answer(response, order.sending.closing()).await
     }
 
     /// Answers for an upstream that cannot.

@@ -22,13 +22,14 @@ use crate::gateway::forward;
 use crate::gateway::gate::{Gate, Order};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::signin;
-use crate::gateway::stay::Guard;
+use crate::gateway::stay::{Guard, Stay};
 use crate::gateway::upstream::{Failure, Link, Upstream};
 
 /// Forwards the request and prepares the answer.
 pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
     let mut upload = Upload::new(std::mem::take(&mut order.head), body, order.coding);
     let retained = if order.repeatable { upload.pending.clone() } else { Vec::new() };
+    let mut guard = Guard::new(gate.clone());
     let mut idle = order.upstream.idle(order.repeatable);
     let answered = loop {
         let reused = idle.is_some();
@@ -37,12 +38,12 @@ pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, respon
             None => order.upstream.connect().await,
         };
         let outcome = match link {
-            Ok(link) => exchange(gate, link, &mut upload, &order).await,
-            Err(failure) => Err(failure),
+            Ok(link) => exchange(&mut guard, link, &mut upload, &order).await,
+            Err(failure) => Err(Unanswered::Failed(failure)),
         };
         match outcome {
             // The upstream closed the idle connection just then; nothing of the request was acted upon.
-            Err(Failure::Closed(_)) if reused && order.repeatable => {
+            Err(Unanswered::Failed(Failure::Closed(_))) if reused && order.repeatable => {
                 upload = Upload::new(retained.clone(), ReqBody::None, order.coding);
             }
             outcome => break outcome,
@@ -57,11 +58,28 @@ pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, respon
             if rest.decoder.is_done() && upload.done {
                 put_back(&mut rest.link, rest.persistence, &order.upstream);
             }
-            let guard = Guard::new(gate.clone(), order.stay);
-            let download = Download { answered: rest, upload, upstream: order.upstream, guard };
+            let Order { upstream, stay, .. } = order;
+            let download = Download { answered: rest, upload, upstream, guard, stay };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
-        Err(failure) => say(response, gate.upstream_failed(&order, &failure), upload.leftover.body),
+        Err(Unanswered::Failed(failure)) => {
+            say(response, gate.upstream_failed(&order, &failure), upload.leftover.body);
+        }
+        Err(Unanswered::Revoked) => say(response, guard.gate().revoked(&order), upload.leftover.body),
+    }
+}
+
+/// Why there is no answer of the upstream's to pass on.
+enum Unanswered {
+    /// It failed.
+    Failed(Failure),
+    /// New rules do not let the client have it.
+    Revoked,
+}
+
+impl From<Failure> for Unanswered {
+    fn from(failure: Failure) -> Self {
+        Self::Failed(failure)
     }
 }
 
@@ -81,14 +99,17 @@ struct Rest {
 
 /// Sends the request and reads the answer's head, whichever of the two is done first.
 async fn exchange(
-    gate: &Gate,
+    guard: &mut Guard,
     mut link: Link,
     upload: &mut Upload,
     order: &Order,
-) -> Result<Answered, Failure> {
-    let limit = gate.limits().answer;
+) -> Result<Answered, Unanswered> {
+    let limit = guard.gate().limits().answer;
     let mut uploading = true;
     let head = poll_fn(|cx| {
+        if guard.poll(cx, &order.stay).is_ready() {
+            return Poll::Ready(Err(Unanswered::Revoked));
+        }
         if uploading && upload.poll(cx, &mut link).is_ready() {
             uploading = false;
         }
@@ -97,9 +118,11 @@ async fn exchange(
                 return Poll::Ready(Ok(answered));
             }
             match ready!(link.input.poll_read(cx, &mut link.wire)) {
-                Ok(0) => return Poll::Ready(Err(Failure::Closed(io::ErrorKind::UnexpectedEof.into()))),
+                Ok(0) => {
+                    return Poll::Ready(Err(Failure::Closed(io::ErrorKind::UnexpectedEof.into()).into()));
+                }
                 Ok(_) => {}
-                Err(error) => return Poll::Ready(Err(Failure::Closed(error))),
+                Err(error) => return Poll::Ready(Err(Failure::Closed(error).into())),
             }
         }
     });
@@ -214,6 +237,7 @@ struct Download {
     upload: Upload,
     upstream: Arc<Upstream>,
     guard: Guard,
+    stay: Stay,
 }
 
 impl Body for Download {
@@ -224,9 +248,9 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream, guard } =
+        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream, guard, stay } =
             &mut *self;
-        if guard.has_ended() {
+        if guard.has_ended(stay) {
             return Poll::Ready(Some(Err(GONE.into())));
         }
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
@@ -254,7 +278,7 @@ impl Body for Download {
                 return upload.leftover.poll(cx).map(|()| None);
             }
             let Poll::Ready(read) = link.input.poll_read(cx, &mut link.wire) else {
-                return guard.poll(cx).map(|()| Some(Err(GONE.into())));
+                return guard.poll(cx, stay).map(|()| Some(Err(GONE.into())));
             };
             match read {
                 Ok(0) if decoder.may_end_here() => {

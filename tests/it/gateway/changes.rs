@@ -1,7 +1,7 @@
 //! Settings that change while the server runs.
 
 use crate::it::gateway::http2::{Secure, request};
-use crate::it::harness::app::{App, latin1};
+use crate::it::harness::app::{App, Connection, latin1};
 use crate::it::harness::client::{Client, End};
 use crate::it::harness::{Innkeeper, settings};
 
@@ -98,8 +98,12 @@ fn lasting(server: &Innkeeper, app: &App, source: &str, fields: &str, count: usi
     clients.into()
 }
 
-/// None of them gets another byte; the application learns that they have gone.
-fn are_gone(clients: Vec<Client>) {
+/// None of them gets another byte, but for the one that has no byte yet: it gets an answer of ours, with this status.
+/// The application learns that they have gone.
+fn are_gone(mut clients: Vec<Client>, status: u16) {
+    let silent = clients.last_mut().unwrap();
+    let answer = silent.answer();
+    assert_eq!((answer.status, answer.field("connection")), (status, Some("close")));
     for mut client in clients {
         let end = client.end();
         assert!(matches!(&end, End::Closed(rest) | End::Reset(rest) if rest.is_empty()), "{end:?}");
@@ -124,9 +128,9 @@ fn whoever_is_taken_off_the_list_goes_at_once_and_the_others_stay() {
     // Who came through somebody is judged by both.
     let forwarded = lasting(&server, &app, "127.0.0.1", "X-Forwarded-For: 127.0.0.3\r\n", 6);
     server.write("config.yaml", &settings(&top("127.0.0.1, 127.0.0.3, 127.0.0.4"), &own));
-    are_gone(goes);
+    are_gone(goes, 403);
     server.write("config.yaml", &settings(&top("127.0.0.1"), &own));
-    are_gone(forwarded);
+    are_gone(forwarded, 403);
     are_here(&mut stays);
     app.wait("their end", |used| used.iter().filter(|one| one.ended).count() == 6);
 }
@@ -153,8 +157,8 @@ fn whose_password_is_changed_goes_at_once_however_they_came_in() {
     are_here(&mut session);
     are_here(&mut basic);
     server.write("config.yaml", &settings(&OPEN_WITH_PASSWORD.replace("hunter2", "other"), &own));
-    are_gone(session);
-    are_gone(basic);
+    are_gone(session, 401);
+    are_gone(basic, 401);
 }
 
 #[test]
@@ -165,7 +169,7 @@ fn a_password_that_is_newly_asked_for_is_asked_of_everybody() {
     let server = Innkeeper::start(&open, &own);
     let clients = lasting(&server, &app, "127.0.0.1", "", 0);
     server.write("config.yaml", &settings(OPEN_WITH_PASSWORD, &own));
-    are_gone(clients);
+    are_gone(clients, 401);
 }
 
 #[test]
@@ -177,8 +181,13 @@ fn an_http_2_stream_goes_as_well() {
     assert_eq!(secure.next(&mut stream).as_deref(), Some("first"));
     let mut other = secure.open("127.0.0.1", request("GET", "/events", &[], ""));
     assert_eq!(secure.next(&mut other).as_deref(), Some("first"));
+    // One that has no answer yet gets one of ours.
+    let mut sender = secure.http2("127.0.0.2");
+    let all = |used: &[Connection]| used.iter().filter(|one| one.text().contains("\r\n\r\n")).count() == 3;
+    let asked = secure.ask_later(&mut sender, request("GET", "/silent", &[], ""), || app.now(all));
     let top = "ssl: {enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}\nwhitelist: [127.0.0.1]";
     secure.server.write("config.yaml", &settings(top, &own));
     assert_eq!(secure.next(&mut stream), None, "cut off");
-    app.wait("its end", |used| used.iter().filter(|one| one.ended).count() == 1);
+    assert_eq!(secure.status(asked), 403);
+    app.wait("their end", |used| used.iter().filter(|one| one.ended).count() == 2);
 }

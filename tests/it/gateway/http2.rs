@@ -16,6 +16,7 @@ use hyper_util::rt::{TokioExecutor, TokioIo};
 use rustls::pki_types::{CertificateDer, ServerName};
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::runtime::Runtime;
+use tokio::task::JoinHandle;
 use tokio_rustls::TlsConnector;
 use tokio_rustls::client::TlsStream;
 
@@ -100,6 +101,29 @@ impl Secure {
             let frame = body.frame().await.expect("no end in order");
             frame.ok().map(|frame| latin1(&frame.into_data().unwrap()))
         })
+    }
+
+    /// Sends a request until `arrived`; its answer is waited for later.
+    pub fn ask_later(
+        &self,
+        sender: &mut Sender,
+        request: Request<Full<Bytes>>,
+        arrived: impl Fn() -> bool,
+    ) -> JoinHandle<u16> {
+        self.wait(sender.ready()).unwrap();
+        let answer = sender.send_request(request);
+        let asked = self.runtime.spawn(async { answer.await.unwrap().status().as_u16() });
+        self.wait(async {
+            while !arrived() {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        asked
+    }
+
+    /// The status of the answer to a request that was sent.
+    pub fn status(&self, asked: JoinHandle<u16>) -> u16 {
+        self.wait(asked).unwrap()
     }
 
     /// Sends a request and reads the whole answer.

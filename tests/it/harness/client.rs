@@ -33,10 +33,20 @@ pub enum End {
     Reset(String),
 }
 
-/// The connection ended within an answer, of which so much was there.
+/// The connection ended within an answer, of which so much was there. A server that says nothing while the connection
+/// stays open is another failure, and panics where it is met.
 #[derive(Debug)]
 pub struct Cut {
     pub got: String,
+    #[expect(dead_code, reason = "for the report of a test that has failed")]
+    how: Ending,
+}
+
+/// What the client saw of the end.
+#[derive(Clone, Copy, Debug)]
+enum Ending {
+    Close,
+    Reset,
 }
 
 impl Answer {
@@ -97,12 +107,28 @@ impl Client {
         self.answer()
     }
 
-    /// Reads once; how many bytes came.
+    /// Reads once; how many bytes came. Panics when nothing happens at all.
     fn read(&mut self) -> io::Result<usize> {
         let mut piece = vec![0; 64 * 1024];
-        let count = self.stream.read(&mut piece)?;
+        let count = match self.stream.read(&mut piece) {
+            Ok(count) => count,
+            Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
+                panic!("the server neither answers nor closes; it said {:?}", latin1(&self.unread))
+            }
+            Err(error) => return Err(error),
+        };
         self.unread.extend_from_slice(&piece[..count]);
         Ok(count)
+    }
+
+    /// Reads once, within an answer.
+    fn read_on(&mut self) -> Result<(), Cut> {
+        let how = match self.read() {
+            Ok(1..) => return Ok(()),
+            Ok(0) => Ending::Close,
+            Err(_) => Ending::Reset,
+        };
+        Err(Cut { got: latin1(&std::mem::take(&mut self.unread)), how })
     }
 
     /// Reads so many bytes of whatever comes.
@@ -120,9 +146,7 @@ impl Client {
             if let Some(at) = self.unread.windows(mark.len()).position(|window| window == mark) {
                 return Ok(latin1(&self.bytes(at + mark.len())));
             }
-            if matches!(self.read(), Ok(0) | Err(_)) {
-                return Err(Cut { got: latin1(&std::mem::take(&mut self.unread)) });
-            }
+            self.read_on()?;
         }
     }
 
@@ -166,7 +190,7 @@ impl Client {
             Some(length) => answer.body = self.exactly(length.parse().expect("a length"))?,
             None => match self.end() {
                 End::Closed(rest) => answer.body = rest.chars().map(|letter| letter as u8).collect(),
-                End::Reset(got) => return Err(Cut { got }),
+                End::Reset(got) => return Err(Cut { got, how: Ending::Reset }),
             },
         }
         Ok(answer)
@@ -174,9 +198,7 @@ impl Client {
 
     fn exactly(&mut self, count: usize) -> Result<Vec<u8>, Cut> {
         while self.unread.len() < count {
-            if matches!(self.read(), Ok(0) | Err(_)) {
-                return Err(Cut { got: latin1(&std::mem::take(&mut self.unread)) });
-            }
+            self.read_on()?;
         }
         Ok(self.unread.drain(..count).collect())
     }
@@ -187,9 +209,6 @@ impl Client {
             match self.read() {
                 Ok(0) => return End::Closed(latin1(&std::mem::take(&mut self.unread))),
                 Ok(_) => {}
-                Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
-                    panic!("the server does not close; it said {:?}", latin1(&self.unread))
-                }
                 Err(_) => return End::Reset(latin1(&std::mem::take(&mut self.unread))),
             }
         }
