@@ -12,7 +12,7 @@ import { startSillyTavern, writeYaml } from '../support/sillytavern.js';
 import { upstream } from '../support/upstream.js';
 
 /** With what a header, a form and a hash could each stumble over. */
-const passwords = { alice: 'näïve: horse & #1 +%41 🍺', bob: '0123', owner: 'no "quotes", it\'s: fine' };
+const passwords = { alice: 'näïve: horse & #1 +%41 🍺', bob: '0123', dora: 'one: 1', owner: 'no "quotes", it\'s: fine' };
 
 /** By what SillyTavern's page and that of the plain upstream are known: SillyTavern's login page has neither. */
 const [chat, plain] = ['#send_textarea', 'link[href="data:,"]'];
@@ -48,9 +48,11 @@ for (const mode of modes) {
             await page.goto(gate.origin);
             await picture(page, 'sign-in.png');
             await fillForm(page, 'alice', passwords.alice);
-            await ready(page);
+            await arrives(page, chat);
 
             assert.equal(await handleIn(page), 'alice');
+            // Once in full: SillyTavern itself proves the passed password anew with each of the hundreds of files.
+            if (scheme === 'http') await ready(page);
             assert.deepEqual(visited, [
                 'GET / 401',
                 'POST /.innkeeper/signin 303',
@@ -157,6 +159,34 @@ test("an account of Innkeeper's making signs in at SillyTavern itself, until it 
     await noticed(gate, () => account(tavern, ['enable', 'bob']));
     assert.deepEqual(await login(page, 'bob', passwords.bob), { status: 200, body: { handle: 'bob' } });
     assert.deepEqual(await statuses(gate, 'bob', [passwords.bob]), [200]);
+});
+
+test('a password that Innkeeper changes ends both sessions', patience, async t => {
+    const tavern = await byHeader.tavern();
+    const gate = await startGate(tavern, { innkeeper: byHeader.innkeeper });
+    const page = await openPage(t);
+    await page.goto(gate.origin);
+    await fillForm(page, 'dora', passwords.dora);
+    await arrives(page, chat);
+    // A page that asks for nothing by itself: SillyTavern is not to hear of the change before the form is filled again.
+    await page.goto(`${gate.origin}/api/users/me`);
+    assert.equal((await shown(page)).handle, 'dora');
+
+    await noticed(gate, () => account(tavern, ['password', 'dora', '--password-stdin'], 'another: 2'));
+    assert.equal((await page.goto(`${gate.origin}/api/users/me`)).status(), 401);
+    const visited = watchNavigations(page, gate.origin);
+    await fillForm(page, 'dora', 'another: 2');
+    await page.waitForFunction(() => document.body.innerText === 'Forbidden');
+    await page.goto(gate.origin);
+    await arrives(page, chat);
+    assert.equal(await handleIn(page), 'dora');
+    assert.deepEqual(visited, [
+        'POST /.innkeeper/signin 303',
+        'GET /api/users/me 403', // SillyTavern refuses its own session of the old password, once.
+        'GET / 302',
+        'GET /login 302',
+        'GET / 200',
+    ]);
 });
 
 for (const scheme of schemes) {
@@ -293,6 +323,9 @@ function handleIn(page) {
         return answer.ok ? (await answer.json()).handle : undefined;
     });
 }
+
+/** The JSON that the page consists of. */
+const shown = async page => JSON.parse(await page.innerText('body'));
 
 /** SillyTavern's own sign-in, without its page. */
 const login = (page, handle, password) => post(page, '/api/users/login', { handle, password });
