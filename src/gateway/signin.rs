@@ -14,6 +14,7 @@ use hyper::http::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use super::body::Decoder;
+use super::field::Field;
 use super::forward::{COOKIE_IS_PRIVATE, Passing};
 use super::gate::{Gate, Plan, Proof, Sending};
 use super::http1::Head;
@@ -22,7 +23,7 @@ use super::page::{self, Page, Reason};
 use super::proving::Unproven;
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
-use crate::policy::account::{Authorization, Credentials, Secret};
+use crate::policy::account::{Authorization, Credentials, Login, Secret};
 use crate::policy::client::Client;
 use crate::policy::origin::Provenance;
 use crate::policy::session::{self, Id};
@@ -72,6 +73,8 @@ pub struct Form {
     client: Client,
     secure: bool,
     accept: Option<Vec<u8>>,
+    /// What takes the app's own session away, once somebody has signed in.
+    removals: Vec<String>,
     /// How its body comes.
     pub body: Decoder,
     /// The client waits for `100 Continue`.
@@ -113,6 +116,7 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
                         client: approach.client,
                         secure: visit.secure,
                         accept: reply::accept(head),
+                        removals: removals(head, rules),
                         body: head.body,
                         expects_continue: head.expects_continue,
                     },
@@ -130,7 +134,7 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
                     keepsakes.forget(&session.id);
                 }
             }
-            see_other("/", &session::removal(visit.secure))
+            see_other("/", [session::removal(visit.secure)].iter().chain(&removals(head, rules)))
         }
         _ => reply::page(&Page::MethodNotAllowed { allow: "GET, HEAD, POST" }, head),
     };
@@ -222,7 +226,7 @@ impl Form {
         if let Some((keepsakes, value)) = sign_in.keepsakes.as_ref().zip(credentials.authorization()) {
             keepsakes.keep(id, value);
         }
-        see_other(next, &cookie)
+        see_other(next, [cookie].iter().chain(&self.removals))
     }
 
     fn lacking(&self, gate: &Gate, lack: Lack) -> Reason {
@@ -292,6 +296,20 @@ fn begin(sign_in: &SignIn, user: &str, secure: bool, now: u64) -> Option<(Id, St
     Some((id, session::setting(&value, secure, sessions.lifetime())))
 }
 
+/// What ends the app's own session, where it signs people in by what we tell it: it would go on with whoever was there
+/// before, under the cookie that it gave them, or refuse that cookie when their password has changed.
+fn removals(head: &Head<'_>, rules: &Rules) -> Vec<String> {
+    let by_account = || {
+        matches!(&rules.policy.sign_in, Some(SignIn { login: Login::Accounts(_), .. }))
+            && rules.pass_authorization
+    };
+    if rules.identity_header.is_some() || by_account() {
+        session::removals_of_sillytavern(head.all(Field::Cookie))
+    } else {
+        Vec::new()
+    }
+}
+
 /// What the app gets as `Authorization`: by default nothing of what was meant for us. With `passAuthorization`, what
 /// its sender has proven here, or has typed into the form. What was typed comes first: a browser goes on sending a
 /// password of before long after it was changed. Where nothing was, what came with a session is passed if it is of the
@@ -337,7 +355,7 @@ pub fn unix_time() -> u64 {
 }
 
 /// Leads to `path` of this server, which was checked. After a form it must be 303: the browser then asks with GET.
-fn see_other(path: &str, cookie: &str) -> Response<AnswerBody> {
+fn see_other<'a>(path: &str, cookies: impl Iterator<Item = &'a String>) -> Response<AnswerBody> {
     let mut response = reply::boxed(Response::new(Bytes::new()));
     *response.status_mut() = StatusCode::SEE_OTHER;
     let headers = response.headers_mut();
@@ -345,8 +363,8 @@ fn see_other(path: &str, cookie: &str) -> Response<AnswerBody> {
     headers.insert(header::CONTENT_LENGTH, HeaderValue::from_static("0"));
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
     headers.insert(header::REFERRER_POLICY, HeaderValue::from_static("no-referrer"));
-    if let Ok(cookie) = HeaderValue::from_str(cookie) {
-        headers.insert(header::SET_COOKIE, cookie);
+    for cookie in cookies.filter_map(|cookie| HeaderValue::from_str(cookie).ok()) {
+        headers.append(header::SET_COOKIE, cookie);
     }
     response
 }

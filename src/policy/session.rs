@@ -22,7 +22,7 @@ use super::account::{Login, Version};
 
 pub use keepsakes::Keepsakes;
 
-pub use cookie::{find, removal, set_by, setting, without_ours};
+pub use cookie::{find, removal, removals_of_sillytavern, set_by, setting, without_ours};
 
 /// The version of the cookie's form, which stands before everything else in it.
 const FORM: &str = "1";

@@ -12,5 +12,6 @@ import './topics/events.js';
 import './topics/door.js';
 import './topics/upstream-down.js';
 import './topics/settings-file.js';
+import './topics/accounts.js';
 
 after(endAll);

@@ -77,6 +77,26 @@ pub fn removal(secure: bool) -> String {
     setting("", secure, 0)
 }
 
+/// The `Set-Cookie` fields that take away SillyTavern's own session, of which the `Cookie` fields of a request tell.
+/// It outlives ours, and SillyTavern believes it before it looks at who was signed in here.
+#[must_use]
+pub fn removals_of_sillytavern<'a>(fields: impl Iterator<Item = &'a [u8]>) -> Vec<String> {
+    let names = fields.flat_map(pieces).filter_map(|piece| {
+        let name = piece.split(|byte| *byte == b'=').next().unwrap_or_default();
+        str::from_utf8(name.trim_ascii()).ok().filter(|name| is_of_sillytavern(name))
+    });
+    names.map(|name| format!("{name}=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax")).collect()
+}
+
+/// `session-` with eight hex digits, which SillyTavern makes from the name of its machine, or the signature that stands
+/// beside it under the same name with `.sig`.
+fn is_of_sillytavern(name: &str) -> bool {
+    let name = name.strip_suffix(".sig").unwrap_or(name);
+    name.strip_prefix("session-").is_some_and(|hash| {
+        hash.len() == 8 && hash.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
+    })
+}
+
 /// The cookies of one field. Quotes have no meaning between cookies (RFC 6265, section 5.4).
 fn pieces(field: &[u8]) -> impl Iterator<Item = &[u8]> {
     field.split(|byte| *byte == b';')
@@ -112,6 +132,32 @@ mod tests {
         let both = b"innkeeper=a; __Host-innkeeper=b";
         assert_eq!(find([&both[..]].into_iter(), true), Some(&b"b"[..]));
         assert_eq!(find([&b"innkeeper=a"[..]].into_iter(), true), None);
+    }
+
+    #[test]
+    fn the_session_of_sillytavern_is_taken_away_and_no_other_cookie() {
+        let removals = |field: &str| removals_of_sillytavern([field.as_bytes()].into_iter());
+        assert_eq!(
+            removals("a=b; session-01cdef89=eyJ9; session-01cdef89.sig=x; innkeeper=1.x"),
+            [
+                "session-01cdef89=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+                "session-01cdef89.sig=; Path=/; Max-Age=0; HttpOnly; SameSite=Lax",
+            ]
+        );
+        for other in [
+            "",
+            "session=x",
+            "session-=x",
+            "session-01cdef8=x",
+            "session-01cdef890=x",
+            "session-01CDEF89=x",
+            "session-01cdef8g=x",
+            "my-session-01cdef89=x",
+            "session-01cdef89.sig.sig=x",
+            "x=session-01cdef89",
+        ] {
+            assert_eq!(removals(other), Vec::<String>::new(), "{other}");
+        }
     }
 
     #[test]

@@ -58,11 +58,16 @@ export function watch(page, origin) {
 export async function openSillyTavern(page, origin) {
     const response = await page.goto(`${origin}/`);
     if (response.status() !== 200) throw new Error(`${origin} answers ${response.status()}:\n${await page.innerText('body')}`);
+    await ready(page);
+    return response;
+}
+
+/** Waits until SillyTavern, in this page or the next that it leads to, says that it is ready and connected. */
+export async function ready(page) {
     await page.waitForFunction(() => globalThis.SillyTavern?.getContext);
     await page.evaluate(() => {
         const { eventSource, eventTypes } = SillyTavern.getContext();
         return new Promise(resolve => eventSource.on(eventTypes.APP_READY, resolve));
     });
     await page.waitForFunction(() => SillyTavern.getContext().onlineStatus !== 'no_connection');
-    return response;
 }

@@ -6,6 +6,7 @@ import path from 'node:path';
 import { fileURLToPath } from 'node:url';
 import { atEnd, endProcess, lazily, plainEnvironment, temporaryFolder } from './cleanup.js';
 import { within } from './patience.js';
+import { writeYaml } from './sillytavern.js';
 
 const built = fileURLToPath(new URL('../../../target/release/innkeeper', import.meta.url));
 const program = process.env.INNKEEPER ? path.resolve(process.env.INNKEEPER) : built;
@@ -15,14 +16,15 @@ const announcement = /Innkeeper is listening on IPv4: 127\.0\.0\.1:(\d+)/;
 export const schemes = ['http', 'https'];
 
 /**
- * A running Innkeeper in front of `upstream` that lets in the addresses of `whitelist` alone.
- * Returns its `origin` and `port`, `said()` for everything it printed, and `stop()`.
+ * A running Innkeeper in front of `upstream` that lets in the addresses of `whitelist` alone; `settings` are added to its file.
+ * Returns its `origin` and `port`, `said()` for everything it printed, `nextReading()` and `stop()`.
  */
-export async function startInnkeeper({ upstream, scheme = 'http', whitelist = ['127.0.0.1'] }) {
+export async function startInnkeeper({ upstream, scheme = 'http', whitelist = ['127.0.0.1'], settings: more = {} }) {
     if (!existsSync(program)) throw new Error(`no Innkeeper at \`${program}\`: run \`cargo build --release\` or set INNKEEPER`);
     const folder = temporaryFolder('gate');
     const settings = path.join(folder, 'config.yaml');
-    writeFileSync(settings, settingsFile(scheme, whitelist));
+    const ssl = scheme === 'https' ? { enabled: true, ...certificate() } : { enabled: false };
+    writeFileSync(settings, writeYaml({ listen: false, port: 0, whitelistMode: true, whitelist, ssl, ...more }));
 
     const child = spawn(program, ['serve', '--config', settings, '--upstream', upstream], {
         cwd: folder,
@@ -45,7 +47,21 @@ export async function startInnkeeper({ upstream, scheme = 'http', whitelist = ['
         child.once('close', code => reject(new Error(`Innkeeper left with ${code} before it listened. It said:\n${said}`)));
     });
     const port = await within('Innkeeper announces its port', announced);
-    return { origin: `${scheme}://127.0.0.1:${port}`, port, said: () => said, stop };
+    return {
+        origin: `${scheme}://127.0.0.1:${port}`,
+        port,
+        said: () => said,
+        /** When it has read its settings and accounts again, which then count. Call it before what changes them. */
+        nextReading() {
+            const from = said.length;
+            return new Promise(resolve => {
+                const listen = () => said.includes('the settings were read again', from) && resolve();
+                child.stdout.on('data', listen);
+                child.stderr.on('data', listen);
+            });
+        },
+        stop,
+    };
 }
 
 /** Runs a command of Innkeeper that has to succeed, with `input` on its standard input; returns what it printed. */
@@ -53,14 +69,6 @@ export function runInnkeeper(words, input = '') {
     const { status, stdout, stderr } = spawnSync(program, words, { env: plainEnvironment(), input, encoding: 'utf8' });
     if (status !== 0) throw new Error(`innkeeper ${words.join(' ')} left with ${status}: ${stderr}`);
     return stdout;
-}
-
-function settingsFile(scheme, whitelist) {
-    const ssl = scheme === 'https'
-        ? `  enabled: true\n  certPath: ${certificate().certPath}\n  keyPath: ${certificate().keyPath}\n`
-        : '  enabled: false\n';
-    const list = whitelist.map(entry => `  - ${entry}\n`).join('');
-    return `listen: false\nport: 0\nwhitelistMode: true\nwhitelist:\n${list}ssl:\n${ssl}`;
 }
 
 const certificate = lazily(() => {

@@ -35,7 +35,9 @@ export const upstream = lazily(async () => {
 
     const sockets = new WebSocketServer({ server, path: '/socket', handleProtocols: names => names.values().next().value });
     const closings = [];
-    sockets.on('connection', socket => {
+    const handshakes = [];
+    sockets.on('connection', (socket, request) => {
+        handshakes.push(request.headers);
         socket.on('message', (message, isBinary) => {
             if (String(message) === 'close, please') socket.close(4001, 'as you wish');
             else socket.send(message, { binary: isBinary });
@@ -54,6 +56,8 @@ export const upstream = lazily(async () => {
         origin: `http://127.0.0.1:${server.address().port}`,
         /** SHA-256 of every body that arrived at `/echo`. */
         digests,
+        /** The headers with which each WebSocket was asked for. */
+        handshakes,
         /** The next listener of `/events`. Call it before the page listens. */
         nextListener: () => new Promise(resolve => awaited.push(resolve)),
         /** Code and reason of the next WebSocket that ends, as this side saw them. */

@@ -797,6 +797,39 @@ fn an_application_that_signs_people_in_by_itself_gets_what_was_proven_here() {
     assert_eq!(ask(&server, sign_out).status, 303);
 }
 
+/// The `Set-Cookie` fields of an answer, as far as the first attribute.
+fn set_cookies(answer: &Answer) -> Vec<&str> {
+    let fields = answer.head.split("\r\n").filter_map(|line| line.split_once(": "));
+    let values = fields.filter(|(name, _)| name.eq_ignore_ascii_case("set-cookie")).map(|(_, value)| value);
+    values.map(|value| value.split_once("; ").unwrap().0).collect()
+}
+
+#[test]
+fn a_session_of_sillytavern_does_not_outlive_ours_where_our_login_makes_it() {
+    let theirs = "Cookie: a=b; session-01cdef89=eyJ9; session-01cdef89.sig=x\r\n";
+    let removals = ["session-01cdef89=", "session-01cdef89.sig="];
+    for (own, is_ended) in
+        [("identityHeader: Remote-User", true), ("passAuthorization: true", true), ("satisfy: all", false)]
+    {
+        let app = App::fine();
+        let server = with_accounts(&app, own);
+        let admin = "username=default-user&password=Adm1n%3A+pass%21";
+        let signed_in = ask(&server, form(admin, &format!("{OWN}{theirs}")));
+        let signed_out = ask(&server, form("", &format!("{OWN}{theirs}")).replace("signin", "signout"));
+        let refused = ask(&server, form("username=default-user&password=x", &format!("{OWN}{theirs}")));
+        let (ours, expected) = (&set_cookies(&signed_in)[..1], if is_ended { &removals[..] } else { &[] });
+        assert!(ours[0].starts_with("innkeeper=1."), "{}", signed_in.head);
+        assert_eq!((signed_in.status, &set_cookies(&signed_in)[1..]), (303, expected), "{own}");
+        assert_eq!(set_cookies(&signed_out), [&["innkeeper="], expected].concat(), "{own}");
+        assert_eq!((refused.status, set_cookies(&refused)), (401, vec![]), "{own}");
+    }
+    // The app signs in to its accounts by itself there, with passwords of its own.
+    let app = App::fine();
+    let server = Innkeeper::start(TOP, &of(&app, "passAuthorization: true"));
+    let signed_in = ask(&server, form("username=ann&password=hunter2", &format!("{OWN}{theirs}")));
+    assert_eq!((signed_in.status, set_cookies(&signed_in).len()), (303, 1));
+}
+
 #[test]
 fn over_tls_the_cookie_is_for_this_host_alone() {
     let app = App::fine();
