@@ -6,6 +6,7 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
+use crate::config::file;
 use crate::error::Error;
 
 /// Why the file was not replaced.
@@ -91,9 +92,7 @@ pub fn explain(path: &Path, failure: Failure) -> Error {
             let hint = match error.kind() {
                 // A file that is mounted into a container by itself cannot be replaced, only written over.
                 io::ErrorKind::ResourceBusy => "mount the folder into the container, not the file alone",
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                    "nothing was changed; make room on the disk"
-                }
+                kind if file::is_full(kind) => file::MAKE_ROOM,
                 _ => "the folder must be writable for the user that changes the settings",
             };
             Error::new(format!("cannot write `{path}`: {error}")).hint(hint)
