@@ -10,7 +10,7 @@ use super::layer::{Flags, Syntax};
 use super::problem::{Problem, Source};
 use super::tree::Lines;
 use super::variables::Variables;
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// The default settings file, with every setting and its comment.
 pub const DEFAULT_YAML: &str = include_str!("../../default/config.yaml");
@@ -27,8 +27,8 @@ pub enum Found {
     Missing(PathBuf),
 }
 
-/// Finds the settings file: `--config`, `INNKEEPER_CONFIG`, with `--global` the folder the system keeps settings in,
-/// else `config.yaml` or `config.toml` in the current folder.
+/// Finds the settings file: `--config`, with `--global` the folder the system keeps settings in, `INNKEEPER_CONFIG`, else
+/// `config.yaml` or `config.toml` in the current folder.
 ///
 /// # Errors
 /// A folder that is not there, a folder in place of a file, no folder of settings known.
@@ -36,7 +36,7 @@ pub fn find(flags: &Flags, variables: &Variables) -> Result<Found, Error> {
     if let Some(path) = &flags.config {
         return named(path, "--config");
     }
-    if let Some(path) = variables.value("INNKEEPER_CONFIG") {
+    if let Some(path) = variables.value("INNKEEPER_CONFIG").filter(|_| !flags.global) {
         if path.is_empty() {
             return Err(Error::new("`INNKEEPER_CONFIG` is set, but to nothing")
                 .hint("remove it with `unset INNKEEPER_CONFIG`"));
@@ -66,12 +66,12 @@ fn named(path: &Path, by: &str) -> Result<Found, Error> {
         return Ok(Found::Missing(path));
     }
     Err(Error::new(format!("there is no folder `{}` for the settings file of `{by}`", folder.display()))
-        .hint(format!("make it with `mkdir -p '{}'`", folder.display())))
+        .hint(format!("make it with `mkdir -p {}`", quoted_file(&folder))))
 }
 
 fn is_folder(path: &Path) -> Error {
     Error::new(format!("`{}` is a folder, not a settings file", path.display()))
-        .hint(format!("name the file: `--config '{}'`", path.join("config.yaml").display()))
+        .hint(format!("name the file: `--config {}`", quoted_file(&path.join("config.yaml"))))
 }
 
 /// The folder for settings of programs: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`,

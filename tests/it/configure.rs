@@ -698,3 +698,36 @@ fn the_command_for_an_unknown_host_works() {
     server.says("the settings were read again");
     assert_eq!((ask("first.example"), ask("den.example:8443"), ask("third.example")), (200, 200, 403));
 }
+
+/// Whatever an entry is written like, what is told to type takes it away.
+#[test]
+#[cfg(unix)]
+fn a_hint_about_any_entry_works_when_it_is_pasted() {
+    let list =
+        "whitelist: [\"it's\", -foo, 'a  b # c', '$(id)', 10.0.0.0/8, 10.1.0.0/16, 10.2.0.0 - 10.2.0.9]\n";
+    for name in ["config.yaml", "it's mine.yaml", "-x.yaml"] {
+        let folder = Folder::with(&[(name, list)]);
+        let named = format!("--config={name}");
+        let checked = folder.run(&["config", "check", &named]);
+        let told = String::from_utf8(checked.stderr).unwrap();
+        let absent = folder.run(&["whitelist", "remove", "it''s", &named]);
+        let absent = String::from_utf8(absent.stderr).unwrap();
+        let near = absent.split('`').find(|part| part.starts_with("innkeeper")).unwrap().to_owned();
+        let commands = told.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned);
+        let commands: Vec<String> = commands.filter(|hint| hint.starts_with("innkeeper whitelist")).collect();
+        assert_eq!(commands.len(), 6, "{told}");
+        assert_eq!(near, commands[0]);
+        let program = assert_cmd::cargo::cargo_bin!("innkeeper").parent().unwrap();
+        for command in commands {
+            let output = std::process::Command::new("/bin/sh")
+                .args(["-c", &command])
+                .current_dir(folder.root())
+                .env_clear()
+                .env("PATH", program)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(folder.text(name), "whitelist: [10.0.0.0/8]\n");
+    }
+}

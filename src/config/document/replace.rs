@@ -7,7 +7,7 @@ use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
 use crate::config::file;
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// Why the file was not replaced.
 pub enum Failure {
@@ -75,17 +75,17 @@ pub fn create(target: &Path, text: &[u8]) -> Result<(), Failure> {
 
 /// The failure as it is told.
 pub fn explain(path: &Path, failure: Failure) -> Error {
-    let path = path.display();
+    let name = path.display();
     match failure {
-        Failure::ReadOnly => Error::new(format!("`{path}` is read-only"))
-            .hint(format!("make it writable: `chmod u+w '{path}'`")),
-        Failure::Changed => Error::new(format!("`{path}` was changed by another program at the same moment"))
+        Failure::ReadOnly => Error::new(format!("`{name}` is read-only"))
+            .hint(format!("make it writable: `chmod u+w {}`", quoted_file(path))),
+        Failure::Changed => Error::new(format!("`{name}` was changed by another program at the same moment"))
             .hint("nothing was changed here; run the command again"),
-        Failure::Owner(error) => Error::new(format!("cannot keep the owner of `{path}`"))
+        Failure::Owner(error) => Error::new(format!("cannot keep the owner of `{name}`"))
             .caused_by(error)
             .hint("run the command as the user the file belongs to"),
         Failure::Garbled => {
-            Error::new(format!("the new text for `{path}` does not arrive on the disk as it was written"))
+            Error::new(format!("the new text for `{name}` does not arrive on the disk as it was written"))
                 .hint("nothing was changed; check the disk")
         }
         Failure::Io(error) => {
@@ -95,7 +95,7 @@ pub fn explain(path: &Path, failure: Failure) -> Error {
                 kind if file::is_full(kind) => file::MAKE_ROOM,
                 _ => "the folder must be writable for the user that changes the settings",
             };
-            Error::new(format!("cannot write `{path}`: {error}")).hint(hint)
+            Error::new(format!("cannot write `{name}`: {error}")).hint(hint)
         }
     }
 }
