@@ -118,5 +118,7 @@ fn misuse(rendered: &StyledStr, page: &str) -> Error {
         message = format!("{message} `{missing}`");
     }
     let tips = lines.filter_map(|line| line.strip_prefix("tip: ")).map(|tip| tip.replace('\'', "`"));
+    // There to be refused only.
+    let tips = tips.filter(|tip| !tip.ends_with("`--password`"));
     tips.fold(Error::new(message), Error::hint).hint(format!("see `innkeeper {page}`"))
 }

@@ -14,6 +14,13 @@ use crate::ui;
 /// Does what the command line asks for.
 #[must_use]
 pub fn run(invocation: Invocation) -> Exit {
+    // A server goes on without anybody who reads its lines; of every other command they are the answer.
+    let is_server = matches!(invocation, Invocation::Serve(_));
+    let exit = done(invocation);
+    if ui::is_lost() && !is_server { Exit::Unanswered } else { exit }
+}
+
+fn done(invocation: Invocation) -> Exit {
     let done = match invocation {
         Invocation::Serve(serve) => serve::run(&serve),
         Invocation::Config(config) => config::run(&config),

@@ -2,6 +2,7 @@
 
 use std::error::Error as StdError;
 use std::fmt;
+use std::path::Path;
 use std::process::ExitCode;
 
 type Source = Box<dyn StdError + Send + Sync>;
@@ -54,6 +55,25 @@ impl StdError for Error {
     fn source(&self) -> Option<&(dyn StdError + 'static)> {
         self.source.as_deref().map(|source| source as &(dyn StdError + 'static))
     }
+}
+
+/// `text` as one word of a shell, for the command in a hint; as it is where that is safe.
+#[must_use]
+pub fn quoted(text: &str) -> String {
+    let plain = |byte: u8| {
+        byte.is_ascii_alphanumeric() || b"/._-:,+@%".contains(&byte) || (cfg!(windows) && byte == b'\\')
+    };
+    if !text.is_empty() && text.bytes().all(plain) {
+        return text.to_owned();
+    }
+    format!("'{}'", text.replace('\'', "'\\''"))
+}
+
+/// A file as one word of a shell, and never a flag.
+#[must_use]
+pub fn quoted_file(file: &Path) -> String {
+    let name = file.display().to_string();
+    if name.starts_with('-') { quoted(&format!("./{name}")) } else { quoted(&name) }
 }
 
 /// How the process ends. The numbers are part of the command line's contract.

@@ -1,7 +1,8 @@
 //! Everything printed. Data goes to stdout, talk to stderr.
 //!
-//! Nothing here fails: a reader that went away (`innkeeper … | head`) is none of the writer's business. Control
-//! characters and those that turn a line around are escaped at this door, whoever forgot to do it before.
+//! A reader that went away (`innkeeper … | head`) is none of the writer's business; data that a full disk did not take
+//! is told, and ends in another exit code ([`is_lost`]). Control characters and those that turn a line around are
+//! escaped at this door, whoever forgot to do it before.
 
 mod data;
 mod progress;
@@ -12,6 +13,7 @@ use std::env;
 use std::error::Error as StdError;
 use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
+use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
@@ -19,25 +21,41 @@ use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
 pub fn line(text: &str) {
-    write_to(io::stdout().lock(), &format!("{}\n", visible(text)));
+    print(&format!("{}\n", visible(text)));
 }
 
 /// Prints `text`, which has line ends of its own, to stdout.
 pub fn text(text: &str) {
-    write_to(io::stdout().lock(), &visible(text));
+    print(&visible(text));
 }
 
 /// Prints `text` to stdout as it is, for another program: no byte of it may have come from outside unchecked.
 pub fn exact(text: &str) {
-    write_to(io::stdout().lock(), text);
+    print(text);
 }
 
 /// Prints rows to stdout: on a terminal in columns under `titles`, else each as a line with tabs and no titles, for
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
-    let stdout = io::stdout().lock();
-    let out = if stdout.is_terminal() { columns(titles, rows) } else { tabbed(rows) };
-    write_to(stdout, &out);
+    print(&if io::stdout().is_terminal() { columns(titles, rows) } else { tabbed(rows) });
+}
+
+/// Whether data for stdout did not arrive, which a reader that has enough is no case of. Somebody was told.
+#[must_use]
+pub fn is_lost() -> bool {
+    LOST.load(Ordering::Relaxed)
+}
+
+static LOST: AtomicBool = AtomicBool::new(false);
+
+/// Writes data to stdout.
+fn print(text: &str) {
+    let written = data::delivered(data::write_all(&mut io::stdout().lock(), text.as_bytes()));
+    if let Err(failed) = written
+        && !LOST.swap(true, Ordering::Relaxed)
+    {
+        error(&Error::new("cannot write to standard output").caused_by(failed));
+    }
 }
 
 /// Cells one below the other, two blanks between columns. Widths are counted in characters.
@@ -144,7 +162,7 @@ impl Colour {
     }
 }
 
-/// One write, so that lines of several threads do not mix.
+/// One write, so that lines of several threads do not mix. Talk that nobody can hear is no failure.
 fn write_to(mut stream: impl Write, text: &str) {
     let _ = stream.write_all(text.as_bytes()).and_then(|()| stream.flush());
 }

@@ -10,7 +10,7 @@ mod sillytavern;
 
 use serde::Serialize;
 
-use super::sources::{Sources, Speech};
+use super::sources::{Sources, Speech, config_flag};
 use crate::cli::{Config, ConfigAction};
 use crate::config::schema::{self, KEYS, Key, SECTION};
 use crate::error::{Error, Exit};
@@ -28,11 +28,13 @@ pub fn run(config: &Config) -> Result<Exit, Vec<Error>> {
         ConfigAction::Share { folder } => share::share(folder, speech),
         ConfigAction::Show { origin, json } => show::show(&sources()?, *origin, *json),
         ConfigAction::Check { json } => check::check(&sources()?, *json, speech),
-        ConfigAction::Get { key, json } => {
-            show::one(&sources()?, find(key).map_err(|error| vec![error])?, *json)
-        }
+        ConfigAction::Get { key, json } => show::one(
+            &sources()?,
+            find(key, &config_flag(&config.flags)).map_err(|error| vec![error])?,
+            *json,
+        ),
         ConfigAction::Set { key, value, dry_run } => {
-            let key = find(key).map_err(|error| vec![error])?;
+            let key = find(key, &config_flag(&config.flags)).map_err(|error| vec![error])?;
             set::set(&sources()?, key, value, *dry_run, speech)
         }
         ConfigAction::Convert { to, output, force } => {
@@ -71,8 +73,9 @@ enum Place {
     Own,
 }
 
-/// The setting that `written` names, with or without `innkeeper.` in front.
-fn find(written: &str) -> Result<Named, Error> {
+/// The setting that `written` names, with or without `innkeeper.` in front; `config_flag` goes with the command of a
+/// hint.
+fn find(written: &str, config_flag: &str) -> Result<Named, Error> {
     let own = written.strip_prefix(SECTION).and_then(|rest| rest.strip_prefix('.'));
     let path = own.unwrap_or(written);
     if let Some(key) = Key::find(path) {
@@ -93,7 +96,7 @@ fn find(written: &str) -> Result<Named, Error> {
     let meant = schema::nearest(path, KEYS.iter().map(|key| key.path)).or_else(|| leaf().next());
     Err(match meant {
         Some(meant) => error.hint(format!("did you mean `{meant}`?")),
-        None => error.hint("`innkeeper config show` names them all"),
+        None => error.hint(format!("`innkeeper config show{config_flag}` names them all")),
     })
 }
 

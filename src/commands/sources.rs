@@ -3,7 +3,7 @@
 use std::path::{Path, PathBuf};
 
 use crate::config::{self, Effective, Flags, Found, Problems, Settings, Variables};
-use crate::error::Error;
+use crate::error::{Error, quoted, quoted_file};
 
 /// The settings file of a command, and what lies over it.
 pub struct Sources<'a> {
@@ -53,19 +53,19 @@ impl<'a> Sources<'a> {
 /// What a command in a hint has to be told to find the same settings.
 pub fn config_flag(flags: &Flags) -> String {
     match &flags.config {
-        Some(file) => format!(" --config {}", quoted(&file.display().to_string())),
+        Some(file) => format!(" --config {}", quoted_file(file)),
         None if flags.global => " --global".to_owned(),
         None => String::new(),
     }
 }
 
-/// `text` as one word of a shell; as it is where that is safe.
-pub fn quoted(text: &str) -> String {
-    let plain = |byte: u8| byte.is_ascii_alphanumeric() || b"/._-:,+@%".contains(&byte);
-    if !text.is_empty() && text.bytes().all(plain) {
-        return text.to_owned();
+/// The command that takes `entry` out of the list, or out of the guests; `config_flag` goes with it.
+pub fn removal(entry: &str, config_flag: &str) -> String {
+    let word = quoted(entry);
+    if entry.starts_with('-') {
+        return format!("innkeeper whitelist remove{config_flag} -- {word}");
     }
-    format!("'{}'", text.replace('\'', "'\\''"))
+    format!("innkeeper whitelist remove {word}{config_flag}")
 }
 
 fn missing(file: &Path, flags: &Flags) -> Error {

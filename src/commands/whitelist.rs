@@ -15,7 +15,7 @@ use std::time::SystemTime;
 use self::editing::{Editing, Writing};
 use self::import::{Incoming, Junk};
 use self::known::{Known, Listed, covers};
-use super::sources::{Sources, Speech};
+use super::sources::{Sources, Speech, removal};
 use crate::cli::{Whitelist, WhitelistAction};
 use crate::config::document::{Change, Kind};
 use crate::error::{Error, Exit};
@@ -58,10 +58,10 @@ pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
         WhitelistAction::Import { file, note, skip, dry_run } => {
             let note = checked(note.as_deref()).map_err(one)?;
             // Read before anything is locked: whoever writes it may take his time.
-            let incoming = Incoming::read(file).map_err(one)?;
+            let incoming = Incoming::read(file, &sources.config_flag()).map_err(one)?;
             let editing = Editing::list_in_force(&sources, Writing::of(*dry_run), speech)?;
             let junk = if *skip { Junk::Skip } else { Junk::Refuse };
-            import::import(editing, &incoming, note, junk)
+            import::import(editing, &incoming, note, junk, &sources.config_flag())
         }
         WhitelistAction::Migrate { dry_run } => migrate::migrate(&sources, Writing::of(*dry_run), speech),
         WhitelistAction::Test(trial) => trial::run(&sources, trial, speech),
@@ -127,9 +127,10 @@ fn absent(editing: &Editing, entries: &[Wanted<'_>], config_flag: &str) -> Optio
         let error = known.absent(wanted, &list.origin, config_flag);
         match host {
             Some(host) => error.hint(format!(
-                "it is let in by the guest `{0}` ({1}): `innkeeper whitelist remove '{0}'{config_flag}`",
+                "it is let in by the guest `{}` ({}): `{}`",
                 host.address,
-                list::place(&editing.settings, host)
+                list::place(&editing.settings, host),
+                removal(&host.address, config_flag)
             )),
             None => error,
         }

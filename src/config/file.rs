@@ -1,16 +1,16 @@
 //! Which settings file is meant, and the default one.
 
-use std::ffi::OsString;
 use std::fs::OpenOptions;
-use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Component, Path, PathBuf};
 
+use super::document::lock::Lock;
+use super::document::{self, PATIENCE};
 use super::layer::{Flags, Syntax};
 use super::problem::{Problem, Source};
 use super::tree::Lines;
 use super::variables::Variables;
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// The default settings file, with every setting and its comment.
 pub const DEFAULT_YAML: &str = include_str!("../../default/config.yaml");
@@ -27,8 +27,8 @@ pub enum Found {
     Missing(PathBuf),
 }
 
-/// Finds the settings file: `--config`, `INNKEEPER_CONFIG`, with `--global` the folder the system keeps settings in,
-/// else `config.yaml` or `config.toml` in the current folder.
+/// Finds the settings file: `--config`, with `--global` the folder the system keeps settings in, `INNKEEPER_CONFIG`, else
+/// `config.yaml` or `config.toml` in the current folder.
 ///
 /// # Errors
 /// A folder that is not there, a folder in place of a file, no folder of settings known.
@@ -36,7 +36,7 @@ pub fn find(flags: &Flags, variables: &Variables) -> Result<Found, Error> {
     if let Some(path) = &flags.config {
         return named(path, "--config");
     }
-    if let Some(path) = variables.value("INNKEEPER_CONFIG") {
+    if let Some(path) = variables.value("INNKEEPER_CONFIG").filter(|_| !flags.global) {
         if path.is_empty() {
             return Err(Error::new("`INNKEEPER_CONFIG` is set, but to nothing")
                 .hint("remove it with `unset INNKEEPER_CONFIG`"));
@@ -66,12 +66,12 @@ fn named(path: &Path, by: &str) -> Result<Found, Error> {
         return Ok(Found::Missing(path));
     }
     Err(Error::new(format!("there is no folder `{}` for the settings file of `{by}`", folder.display()))
-        .hint(format!("make it with `mkdir -p '{}'`", folder.display())))
+        .hint(format!("make it with `mkdir -p {}`", quoted_file(&folder))))
 }
 
 fn is_folder(path: &Path) -> Error {
     Error::new(format!("`{}` is a folder, not a settings file", path.display()))
-        .hint(format!("name the file: `--config '{}'`", path.join("config.yaml").display()))
+        .hint(format!("name the file: `--config {}`", quoted_file(&path.join("config.yaml"))))
 }
 
 /// The folder for settings of programs: `$XDG_CONFIG_HOME` or `~/.config`, `~/Library/Application Support`,
@@ -109,28 +109,33 @@ pub fn write_default(path: &Path) -> Result<(), Error> {
         write_new(path, text)
     };
     write().map_err(|error| {
-        Error::new(format!("cannot write the default settings to `{}`: {error}", path.display()))
-            .hint("start in a folder you can write to, or name another file with `--config`")
+        Error::new(format!("cannot write the default settings to `{}`: {error}", path.display())).hint(
+            if is_full(error.kind()) {
+                MAKE_ROOM
+            } else {
+                "start in a folder you can write to, or name another file with `--config`"
+            },
+        )
     })
 }
 
-/// Writes `text` to a settings file, readable by its owner alone. One that is there is replaced in one step, through
-/// a symbolic link, when `over` says so.
+/// Writes `text` to a settings file: a new one is readable by its owner alone; one that is there is replaced in one
+/// step, through a symbolic link, when `over` says so, and keeps its mode and owner.
 ///
 /// # Errors
-/// The file exists and must not be written over; the folder cannot be written to.
+/// The file exists and must not be written over; somebody else is changing it; the folder cannot be written to.
 pub fn write(path: &Path, text: &str, over: Existing) -> Result<(), Error> {
-    let written = match over {
-        Existing::Refuse => write_new(path, text),
-        Existing::Replace => replace(path, text),
-    };
-    written.map_err(|error| {
+    if over == Existing::Replace && path.symlink_metadata().is_ok() {
+        return replace(path, text);
+    }
+    write_new(path, text).map_err(|error| {
         let name = path.display();
         let message = Error::new(format!("cannot write `{name}`: {error}"));
-        match error.kind() {
-            io::ErrorKind::AlreadyExists => message.hint("to write over it: `--force`"),
-            _ => message.hint("the folder must be there, and writable for you"),
-        }
+        message.hint(match error.kind() {
+            io::ErrorKind::AlreadyExists => "to write over it: `--force`",
+            kind if is_full(kind) => MAKE_ROOM,
+            _ => "the folder must be there, and writable for you",
+        })
     })
 }
 
@@ -143,30 +148,36 @@ pub enum Existing {
     Replace,
 }
 
-/// Writes a file that must not exist, and waits for the disk.
+/// Writes a file that must not exist, and waits for the disk. Half of one is not left behind: it would be taken for
+/// settings.
 fn write_new(path: &Path, text: &str) -> io::Result<()> {
     let mut options = OpenOptions::new();
     options.write(true).create_new(true);
     #[cfg(unix)]
     std::os::unix::fs::OpenOptionsExt::mode(&mut options, 0o600);
     let mut file = options.open(path)?;
-    file.write_all(text.as_bytes())?;
-    file.sync_all()
+    let written = file.write_all(text.as_bytes()).and_then(|()| file.sync_all());
+    if written.is_err() {
+        let _ = std::fs::remove_file(path);
+    }
+    written
 }
 
-/// A copy beside the file, renamed: a reader sees the old one or the new one.
-fn replace(path: &Path, text: &str) -> io::Result<()> {
-    let target = std::fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
-    // As an edit names its copy, so that the next one takes away what a killed process has left.
-    let mut name = OsString::from(".");
-    name.push(target.file_name().unwrap_or_default());
-    name.push(format!(".{:016x}.tmp", RandomState::new().build_hasher().finish()));
-    let copy = target.with_file_name(name);
-    let done = write_new(&copy, text).and_then(|()| std::fs::rename(&copy, &target));
-    if done.is_err() {
-        let _ = std::fs::remove_file(&copy);
-    }
-    done
+/// What to do when [`is_full`].
+pub(super) const MAKE_ROOM: &str = "nothing was changed; make room on the disk";
+
+/// Whether there is no room for a file.
+pub(super) fn is_full(kind: io::ErrorKind) -> bool {
+    matches!(kind, io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge)
+}
+
+/// As an edit does it: under its lock, a copy beside the file, renamed.
+fn replace(path: &Path, text: &str) -> Result<(), Error> {
+    let explain = |failure| document::replace::explain(path, failure);
+    let target = std::fs::canonicalize(path).map_err(|error| explain(error.into()))?;
+    let _lock = Lock::acquire(&target, PATIENCE)?;
+    let old = std::fs::read(&target).map_err(|error| explain(error.into()))?;
+    document::replace::replace(&target, &old, text.as_bytes()).map_err(explain)
 }
 
 impl Syntax {

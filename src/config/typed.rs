@@ -5,7 +5,7 @@ use super::schema::{Key, Kind};
 use super::tree::{Content, Node, Span};
 use super::value::{self, Family, Value};
 use super::variables;
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::policy::address::Entry;
 
 /// A value that a setting takes.
@@ -17,15 +17,17 @@ pub struct Typed {
 }
 
 impl Typed {
-    /// Reads `text` as a value of `key`. A list is JSON, or one entry by itself.
+    /// Reads `text` as a value of `key`. A list is JSON, or one entry by itself. `config_flag` goes with the commands
+    /// of hints.
     ///
     /// # Errors
     /// Everything about it that the setting refuses.
-    pub fn read(key: &Key, text: &str) -> Result<Self, Vec<Error>> {
+    pub fn read(key: &Key, text: &str, config_flag: &str) -> Result<Self, Vec<Error>> {
         let node =
             if key.is_list() { list(key, text).map_err(|error| vec![error])? } else { Node::bare(text) };
-        let value = value::read(key, &node)
-            .map_err(|faults| faults.iter().map(|fault| refused(key, fault)).collect::<Vec<_>>())?;
+        let value = value::read(key, &node).map_err(|faults| {
+            faults.iter().map(|fault| refused(key, fault, config_flag)).collect::<Vec<_>>()
+        })?;
         if let (Kind::Entries, Value::List(entries)) = (key.kind, &value) {
             let errors: Vec<Error> =
                 entries.iter().filter_map(|(entry, _)| entry.parse::<Entry>().err()).collect();
@@ -59,14 +61,16 @@ fn list(key: &Key, text: &str) -> Result<Node, Error> {
     Ok(Node { content: Content::List(vec![Node::bare(text)]), span: Span::default() })
 }
 
-fn refused(key: &Key, fault: &Fault) -> Error {
+fn refused(key: &Key, fault: &Fault, config_flag: &str) -> Error {
     let subject = match fault.element {
         Some(number) => format!("entry {} of `{}`", number + 1, key.full_path()),
         None => format!("`{}`", key.full_path()),
     };
     let error = Error::new(format!("{subject} {fault}"));
     let error = fault.hint.iter().cloned().fold(error, Error::hint);
-    let write = fault.alternatives(|value| format!("innkeeper config set {} {value}", key.full_path()));
+    let write = fault.alternatives(|value| {
+        format!("innkeeper config set {} {}{config_flag}", key.full_path(), quoted(value))
+    });
     write.into_iter().fold(error, Error::hint)
 }
 

@@ -13,7 +13,7 @@ use super::shortcut;
 use super::signin::unix_time;
 use super::upstream::Upstream;
 use crate::config::{self, Guest, ListOrigin, ListSource, Origin, Settings};
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 use crate::policy::account::{Account, Accounts, Login, PasswordHash, Proofs, Shared};
 use crate::policy::address::{Entry, IpPattern};
 use crate::policy::client::{Read, Trust};
@@ -473,9 +473,7 @@ fn config_flag(file: &Path) -> String {
         return String::new();
     }
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
-    let text = file.display().to_string();
-    let plain = text.bytes().all(|byte| byte.is_ascii_alphanumeric() || b"/._-:\\".contains(&byte));
-    if plain { format!(" --config {text}") } else { format!(" --config '{}'", text.replace('\'', "'\\''")) }
+    format!(" --config {}", quoted_file(&file))
 }
 
 /// How often names are looked up again.

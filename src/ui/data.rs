@@ -39,12 +39,12 @@ impl Data {
     }
 }
 
-fn write_all(stream: &mut impl Write, lines: &[u8]) -> io::Result<()> {
+pub(super) fn write_all(stream: &mut impl Write, lines: &[u8]) -> io::Result<()> {
     stream.write_all(lines)?;
     stream.flush()
 }
 
-fn delivered(written: io::Result<()>) -> io::Result<Delivery> {
+pub(super) fn delivered(written: io::Result<()>) -> io::Result<Delivery> {
     match written {
         Ok(()) => Ok(Delivery::Taken),
         Err(error) if error.kind() == io::ErrorKind::BrokenPipe => Ok(Delivery::Closed),

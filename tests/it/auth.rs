@@ -167,6 +167,7 @@ fn what_a_command_cannot_change() {
         &["auth", "set", "ann", PASSWORD][..],
         &["auth", "set", "ann", "--password", PASSWORD],
         &["auth", "set", "-p", PASSWORD],
+        &["auth", "set", "--passwd", PASSWORD],
         &["auth", "set", &format!("--password={PASSWORD}")],
         &["auth", "test", "ann", PASSWORD],
         &["auth", "user", "add", "ann", PASSWORD],
@@ -198,6 +199,8 @@ fn the_password_stays_where_nothing_else_keeps_strangers_out() {
         // SillyTavern's first account is an admin without a password.
         ("listen: true\nwhitelistMode: false\nenableUserAccounts: true\n", false),
         ("listen: true\ninnkeeper:\n  basicAuthMode: true\n", true),
+        // `serve` starts with that, and warns.
+        ("listen: true\nwhitelist: ['*']\n", true),
     ] {
         let before = format!("{login}{settings}");
         let folder = Folder::with(&[("config.yaml", &before)]);

@@ -402,12 +402,12 @@ fn which_file() {
     let folder_itself = Flags { config: Some(folder.root().to_owned()), ..Flags::default() };
     let place = folder.root().display();
     let told = format!(
-        "error: `{place}` is a folder, not a settings file\nhint: name the file: `--config '{place}/config.yaml'`\n"
+        "error: `{place}` is a folder, not a settings file\nhint: name the file: `--config {place}/config.yaml`\n"
     );
     assert_eq!(found(&folder_itself, &none), Err(told));
     let told = format!(
         "error: there is no folder `{place}/no` for the settings file of `--config`\n\
-         hint: make it with `mkdir -p '{place}/no'`\n"
+         hint: make it with `mkdir -p {place}/no`\n"
     );
     assert_eq!(found(&named("no/config.yaml"), &none), Err(told));
     let told =
@@ -432,6 +432,12 @@ fn the_folder_of_the_system() {
     let expected = Found::Missing("/home/ann/.config/innkeeper/config.yaml".into());
     assert_eq!(find(&global, &variables).unwrap(), expected);
     assert!(find(&global, &Variables::default()).is_err());
+    // A flag wins over the environment here too.
+    let variables = Variables::from_iter([("INNKEEPER_CONFIG", "/own.yaml"), ("HOME", "/home/ann")]);
+    assert_eq!(
+        find(&global, &variables).unwrap(),
+        Found::Missing("/home/ann/.config/innkeeper/config.yaml".into())
+    );
 }
 
 #[test]

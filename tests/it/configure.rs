@@ -56,13 +56,86 @@ fn the_default_file_is_written_once() {
     assert_eq!(folder.text("config.yaml"), DEFAULT_YAML);
     assert_eq!(folder.names().len(), 3, "{:?}", folder.names());
     let home = folder.root().to_str().unwrap();
-    text += &folder.told(&["config", "init", "--global"], &[("XDG_CONFIG_HOME", home)]).replace(home, "HOME");
+    text += &folder.told(&["config", "init", "--global"], &[("XDG_CONFIG_HOME", home)]);
     #[cfg(unix)]
     for name in ["config.yaml", "other.toml", "innkeeper/config.yaml"] {
         use std::os::unix::fs::PermissionsExt as _;
         assert_eq!(fs::metadata(folder.path(name)).unwrap().permissions().mode() & 0o777, 0o600, "{name}");
     }
     golden("config-init.txt", &text);
+}
+
+/// Half a settings file would be taken for one.
+#[test]
+#[cfg(unix)]
+fn a_disk_without_room_gets_no_half_of_a_file() {
+    let folder = Folder::with(&[("config.yaml", "port: 1\n"), ("long.yaml", DEFAULT_YAML)]);
+    let names = folder.names();
+    for (arguments, name) in [
+        ("config init --config new.yaml", "the default settings to `new.yaml`"),
+        ("config init --force", "`config.yaml`"),
+        ("config convert --config long.yaml --to toml", "`long.toml`"),
+    ] {
+        // A limit on the size of files stands in for the disk.
+        let output = std::process::Command::new("sh")
+            .arg("-c")
+            .arg(format!("trap '' XFSZ; ulimit -f 4; exec \"$0\" {arguments}"))
+            .arg(assert_cmd::cargo::cargo_bin!("innkeeper"))
+            .current_dir(folder.root())
+            .env_clear()
+            .output()
+            .unwrap();
+        assert_eq!(
+            String::from_utf8(output.stderr).unwrap(),
+            format!(
+                "error: cannot write {name}: File too large (os error 27)\nhint: nothing was changed; make room on the \
+                 disk\n"
+            )
+        );
+        assert_eq!(output.status.code(), Some(2), "{arguments}");
+        assert_eq!(folder.names(), names, "{arguments}");
+    }
+    assert_eq!(folder.text("config.yaml"), "port: 1\n");
+}
+
+#[test]
+#[cfg(unix)]
+fn a_file_that_is_written_over_keeps_its_mode() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = Folder::with(&[("config.yaml", "port: 1\n")]);
+    fs::set_permissions(folder.path("config.yaml"), fs::Permissions::from_mode(0o640)).unwrap();
+    folder.done(&["config", "init", "--force"]);
+    assert_eq!(fs::metadata(folder.path("config.yaml")).unwrap().permissions().mode() & 0o777, 0o640);
+}
+
+/// What is printed is the answer: a script must not take half of one for the whole.
+#[test]
+#[cfg(target_os = "linux")]
+fn an_answer_that_does_not_arrive_is_none() {
+    let folder = Folder::with(&[("config.yaml", "port: 1\n")]);
+    for arguments in [
+        &["config", "show"][..],
+        &["config", "get", "port"],
+        &["config", "check", "--json"],
+        &["config", "convert", "--to", "toml", "--output", "-"],
+        &["whitelist", "list"],
+        &["whitelist", "list", "--json"],
+        &["whitelist", "test", "::1"],
+        &["whitelist", "add", "10.0.0.1", "--dry-run"],
+        &["completions", "bash"],
+        &["man"],
+        &["--help"],
+    ] {
+        let full = fs::File::options().write(true).open("/dev/full").unwrap();
+        let output = folder.command(arguments).stdout(full).output().unwrap();
+        assert_eq!(output.status.code(), Some(2), "{arguments:?}");
+        assert!(
+            String::from_utf8(output.stderr).unwrap().starts_with(
+                "error: cannot write to standard output\n  caused by: No space left on device (os error 28)\n"
+            ),
+            "{arguments:?}"
+        );
+    }
 }
 
 #[test]
@@ -624,4 +697,37 @@ fn the_command_for_an_unknown_host_works() {
     server.write("config.yaml", &after);
     server.says("the settings were read again");
     assert_eq!((ask("first.example"), ask("den.example:8443"), ask("third.example")), (200, 200, 403));
+}
+
+/// Whatever an entry is written like, what is told to type takes it away.
+#[test]
+#[cfg(unix)]
+fn a_hint_about_any_entry_works_when_it_is_pasted() {
+    let list =
+        "whitelist: [\"it's\", -foo, 'a  b # c', '$(id)', 10.0.0.0/8, 10.1.0.0/16, 10.2.0.0 - 10.2.0.9]\n";
+    for name in ["config.yaml", "it's mine.yaml", "-x.yaml"] {
+        let folder = Folder::with(&[(name, list)]);
+        let named = format!("--config={name}");
+        let checked = folder.run(&["config", "check", &named]);
+        let told = String::from_utf8(checked.stderr).unwrap();
+        let absent = folder.run(&["whitelist", "remove", "it''s", &named]);
+        let absent = String::from_utf8(absent.stderr).unwrap();
+        let near = absent.split('`').find(|part| part.starts_with("innkeeper")).unwrap().to_owned();
+        let commands = told.lines().filter_map(|line| line.strip_prefix("hint: ")).map(str::to_owned);
+        let commands: Vec<String> = commands.filter(|hint| hint.starts_with("innkeeper whitelist")).collect();
+        assert_eq!(commands.len(), 6, "{told}");
+        assert_eq!(near, commands[0]);
+        let program = assert_cmd::cargo::cargo_bin!("innkeeper").parent().unwrap();
+        for command in commands {
+            let output = std::process::Command::new("/bin/sh")
+                .args(["-c", &command])
+                .current_dir(folder.root())
+                .env_clear()
+                .env("PATH", program)
+                .output()
+                .unwrap();
+            assert!(output.status.success(), "{command}: {}", String::from_utf8_lossy(&output.stderr));
+        }
+        assert_eq!(folder.text(name), "whitelist: [10.0.0.0/8]\n");
+    }
 }

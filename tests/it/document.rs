@@ -457,7 +457,7 @@ fn a_file_that_is_read_only() {
         std::fs::set_permissions(folder.path(name), std::fs::Permissions::from_mode(0o444)).unwrap();
         let expected = format!(
             "$ innkeeper whitelist add 10.0.0.7\n! error: `{name}` is read-only\n\
-             ! hint: make it writable: `chmod u+w '{name}'`\nexit 2\n\n"
+             ! hint: make it writable: `chmod u+w {name}`\nexit 2\n\n"
         );
         assert_eq!(folder.told(&["whitelist", "add", "10.0.0.7"], &[]), expected);
         assert_eq!((folder.text(name).as_str(), folder.names()), (text, names), "{name}");

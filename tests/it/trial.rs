@@ -29,11 +29,10 @@ innkeeper:
 
 /// Each with a `$` line, its output and its exit code.
 fn told(folder: &Folder, commands: &[&[&str]]) -> String {
-    let mut text = String::new();
-    for arguments in commands {
-        text += &folder.told(&[&["whitelist", "test"], *arguments].concat(), &[]);
-    }
-    text.replace(&folder.root().display().to_string(), "{folder}")
+    commands
+        .iter()
+        .map(|arguments| folder.told(&[&["whitelist", "test"], *arguments].concat(), &[]))
+        .collect()
 }
 
 #[test]

@@ -264,7 +264,7 @@ fn mode_links_and_left_overs() {
     let before = fs::read(&real).unwrap();
     let answer = folder.told(&["whitelist", "add", "10.0.0.8"], &[]);
     let expected = "$ innkeeper whitelist add 10.0.0.8\n! error: `config.yaml` is read-only\n\
-                    ! hint: make it writable: `chmod u+w 'config.yaml'`\nexit 2\n\n";
+                    ! hint: make it writable: `chmod u+w config.yaml`\nexit 2\n\n";
     assert_eq!(answer, expected);
     assert_eq!(fs::read(&real).unwrap(), before);
 }

@@ -2,11 +2,10 @@
 
 use super::place::{Editing, Place, changeable};
 use super::say;
-use crate::commands::opening;
+use crate::commands::opening::{self, Names};
 use crate::commands::sources::{Sources, Speech};
-use crate::config::{self, Content, Refusal, Settings};
+use crate::config::Content;
 use crate::error::{Error, Exit};
-use crate::policy::account::Account;
 use crate::ui;
 
 const MODE: &str = "basicAuthMode";
@@ -23,41 +22,22 @@ pub fn off(sources: &Sources<'_>, speech: Speech) -> Result<Exit, Vec<Error>> {
     changeable(&editing.settings, MODE).map_err(one)?;
     editing.set(MODE, &Content::Switch(false, "false".to_owned()), Place::InForce).map_err(one)?;
     let settings = editing.outcome()?;
-    let warnings = match Gate::of(&settings).map_err(one)? {
-        Gate::Open(warnings) => warnings.iter().map(ToString::to_string).collect::<Vec<_>>(),
-        Gate::Shut(refusal) => {
-            let error =
-                Error::new("without the password nothing keeps strangers out").caused_by(refusal.to_string());
-            let fixes = refusal.fixes(&settings, &sources.config_flag());
-            ui::error(&fixes.into_iter().fold(error, Error::hint));
-            return Ok(Exit::No);
-        }
-    };
+    let trial = opening::trial(&settings, Names::Leave);
+    // What else keeps `serve` from starting is not about the password. Accounts that cannot be read are.
+    let refused = trial.refused.into_iter().map(|finding| (finding.kind, finding.error));
+    let (open, other): (Vec<_>, Vec<_>) = refused.partition(|(kind, _)| *kind == "open");
+    if let Some((_, refusal)) = open.first() {
+        let error =
+            Error::new("without the password nothing keeps strangers out").caused_by(refusal.to_string());
+        ui::error(&refusal.hints().iter().cloned().fold(error, Error::hint));
+        return Ok(Exit::No);
+    }
+    if trial.rules.is_none() || other.iter().any(|(kind, _)| *kind == "accounts") {
+        return Err(other.into_iter().map(|(_, error)| error).collect());
+    }
+    let warnings: Vec<String> = trial.warnings.iter().map(ToString::to_string).collect();
     editing.finish().map_err(one)?;
     let notice = format!("Turned off `{MODE}`: {}; no password is asked for", settings.origin(MODE));
     say(speech, &[notice], &warnings);
     Ok(Exit::Yes)
-}
-
-/// Whether `serve` would start.
-enum Gate {
-    Open(Vec<config::Warning>),
-    Shut(Refusal),
-}
-
-impl Gate {
-    fn of(settings: &Settings) -> Result<Self, Error> {
-        let accounts = opening::accounts(settings)?;
-        let known = |account: &Account| config::Account {
-            handle: account.handle.to_string(),
-            enabled: account.enabled,
-            admin: account.admin,
-            has_password: account.hash.is_some(),
-        };
-        let accounts: Vec<config::Account> = accounts.iter().map(known).collect();
-        Ok(match config::start_gate(settings, &accounts, None) {
-            Ok(warnings) => Self::Open(warnings),
-            Err(refusal) => Self::Shut(refusal),
-        })
-    }
 }

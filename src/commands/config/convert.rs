@@ -6,7 +6,7 @@ use super::{Over, init};
 use crate::commands::config::sillytavern::SillyTavern;
 use crate::commands::sources::{Sources, Speech};
 use crate::config::{self, Effective, Existing, Flags, Source, Syntax, Variables, file_text};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted_file};
 use crate::ui;
 
 /// Writes the settings file in the syntax `to`, beside it or to `output`.
@@ -32,7 +32,7 @@ pub fn convert(
     if let Some(target) = target.as_deref().filter(|target| Syntax::of(target) != to) {
         return Err(vec![
             Error::new(format!("`{}` would not be read as {}", target.display(), to.word()))
-                .hint(format!("write `--output '{}'`", target.with_extension(to.word()).display())),
+                .hint(format!("write `--output {}`", quoted_file(&target.with_extension(to.word())))),
         ]);
     }
     let (text, lost) = converted(file, to)?;
@@ -92,7 +92,7 @@ fn tell(sources: &Sources<'_>, target: Option<&PathBuf>, lost: &[String]) {
     if standard(&sources.file) && standard(target) && beside {
         ui::warning(&init::rivals(target, &sources.file));
     } else {
-        ui::notice(&format!("To use them: innkeeper serve --config '{}'", target.display()));
+        ui::notice(&format!("To use them: innkeeper serve --config {}", quoted_file(target)));
     }
     if Syntax::of(target) == Syntax::Toml
         && SillyTavern::read(&sources.file).is_ok_and(|theirs| theirs.shares())

@@ -5,7 +5,7 @@ use std::path::{Path, PathBuf};
 use super::Over;
 use crate::commands::sources::{Speech, config_flag};
 use crate::config::{self, DEFAULT_TOML, DEFAULT_YAML, Existing, Flags, Found, Syntax, Variables};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted_file};
 use crate::ui;
 
 /// Writes the default file to where `serve` would look for it.
@@ -49,16 +49,23 @@ fn target(flags: &Flags, first: PathBuf, format: Option<Syntax>) -> Result<PathB
         return Ok(first);
     }
     let other = first.with_extension(format.word());
-    if flags.config.is_some() || Variables::of_process().value("INNKEEPER_CONFIG").is_some() {
+    let by_variable = !flags.global && Variables::of_process().value("INNKEEPER_CONFIG").is_some();
+    if flags.config.is_some() || by_variable {
         // The name decides how the file is read.
         return Err(Error::new(format!("`{}` would not be read as {}", first.display(), format.word()))
-            .hint(format!("write `--config '{}'`", other.display())));
+            .hint(format!("write `--config {}`", quoted_file(&other))));
     }
     Ok(other)
 }
 
 fn format_flag(format: Option<Syntax>) -> String {
     format.map_or_else(String::new, |format| format!(" --format {}", format.word()))
+}
+
+/// The command, `mv` or `cp`, that gives `file` a name at which nobody looks.
+pub fn set_aside(command: &str, file: &Path) -> String {
+    let kept = file.with_added_extension("bak");
+    format!("{command} {} {}", quoted_file(file), quoted_file(&kept))
 }
 
 /// Which of two files in one folder is read: config.yaml before config.toml.
@@ -70,8 +77,9 @@ pub fn rivals(written: &Path, other: &Path) -> String {
             other.display()
         ),
         Syntax::Toml => format!(
-            "{0} is there too and is read first; to use the new one: `mv '{0}' '{0}.bak'`",
-            other.display()
+            "{} is there too and is read first; to use the new one: `{}`",
+            other.display(),
+            set_aside("mv", other)
         ),
     }
 }

@@ -3,11 +3,11 @@
 use super::sillytavern::SillyTavern;
 use super::{Named, Place};
 use crate::commands::opening::{self, Names};
-use crate::commands::sources::{Sources, Speech, quoted};
+use crate::commands::sources::{Sources, Speech};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{self, Key, Owner, SECTION};
 use crate::config::{Effective, Flags, ListOrigin, Origin, Syntax, Typed, Variables};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted};
 use crate::gateway::reload;
 use crate::ui;
 
@@ -22,7 +22,7 @@ pub fn set(
     let key = named.key;
     let flag = sources.config_flag();
     settable(key, &flag).map_err(|error| vec![error])?;
-    let typed = Typed::read(key, text)?;
+    let typed = Typed::read(key, text, &flag)?;
     let kind = Kind::Settings(Syntax::of(&sources.file));
     let mut document = Document::open(&sources.file, kind, PATIENCE).map_err(|error| vec![error])?;
     let before = State::of(sources, document.text());

@@ -4,11 +4,11 @@ use std::path::Path;
 
 use super::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Names};
-use crate::commands::sources::{Speech, quoted};
+use crate::commands::sources::Speech;
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{Key, SECTION};
 use crate::config::{Effective, Flags, Syntax, Typed, Variables};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted_file};
 use crate::ui;
 
 /// Adds the section to the `config.yaml` in `folder`, and says what comes next.
@@ -30,8 +30,7 @@ pub fn share(folder: &Path, speech: Speech) -> Result<Exit, Vec<Error>> {
                 .hint("write the port of SillyTavern there, for example `port: 8000`"),
         ]);
     }
-    let sharing =
-        Sharing { path: &path, flag: format!(" --config {}", quoted(&path.display().to_string())), theirs };
+    let sharing = Sharing { path: &path, flag: format!(" --config {}", quoted_file(&path)), theirs };
     if sharing.theirs.has_section() {
         return sharing.present(speech).map_err(|error| vec![error]);
     }
@@ -40,7 +39,7 @@ pub fn share(folder: &Path, speech: Speech) -> Result<Exit, Vec<Error>> {
     for (setting, value) in sharing.section() {
         let key = Key::find(setting).ok_or_else(|| vec![Error::new(format!("no setting `{setting}`"))])?;
         let names: Vec<&str> = std::iter::once(SECTION).chain(setting.split('.')).collect();
-        let typed = Typed::read(key, &value)?;
+        let typed = Typed::read(key, &value, &sharing.flag)?;
         document.edit(&Change::Set { path: &names, value: &typed.content }).map_err(|error| vec![error])?;
     }
     let after = effective(&path, document.text())?;

@@ -10,7 +10,7 @@ use super::super::sources::Speech;
 use super::editing::Editing;
 use super::overlap::Overlap;
 use crate::config::document::{Change, Kind};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted_file};
 use crate::policy::address::{Entry, IpPattern};
 use crate::ui::{Progress, Unit};
 
@@ -33,11 +33,11 @@ pub struct Incoming {
 }
 
 impl Incoming {
-    /// Reads a file, or what comes in where `-` is its name.
+    /// Reads a file, or what comes in where `-` is its name; `config_flag` goes with the command of a hint.
     ///
     /// # Errors
     /// It cannot be read.
-    pub fn read(file: &str) -> Result<Self, Error> {
+    pub fn read(file: &str, config_flag: &str) -> Result<Self, Error> {
         let (name, bytes) = if file == "-" {
             let mut bytes = Vec::new();
             ("standard input", std::io::stdin().lock().read_to_end(&mut bytes).map(|_| bytes))
@@ -47,7 +47,8 @@ impl Incoming {
         let bytes = bytes.map_err(|error| Error::new(format!("cannot read `{name}`: {error}")))?;
         if bytes.starts_with(&[0xff, 0xfe]) || bytes.starts_with(&[0xfe, 0xff]) {
             return Err(Error::new(format!("`{name}` is text in UTF-16")).hint(format!(
-                "convert it: `iconv -f UTF-16 -t UTF-8 '{file}' | innkeeper whitelist import -`"
+                "convert it: `iconv -f UTF-16 -t UTF-8 {} | innkeeper whitelist import -{config_flag}`",
+                file_word(file)
             )));
         }
         // A note in an older encoding is no reason to refuse the list; an address has no such letters.
@@ -61,7 +62,7 @@ impl Incoming {
     /// # Errors
     /// It cannot be read.
     pub fn entries_of_input() -> Result<Vec<String>, Error> {
-        let input = Self::read("-")?;
+        let input = Self::read("-", "")?;
         let line = |line: &str| {
             let line = line.split_once('#').map_or(line, |(line, _)| line).trim();
             let comment = line.is_empty() || line.starts_with(';') || line.starts_with("//");
@@ -135,11 +136,12 @@ pub fn import(
     incoming: &Incoming,
     note: Option<&str>,
     junk: Junk,
+    config_flag: &str,
 ) -> Result<Exit, Vec<Error>> {
     let reading = incoming.lines(editing.speech);
     if reading.left_out > 0 {
         if junk == Junk::Refuse {
-            return Err(refusal(incoming, reading));
+            return Err(refusal(incoming, reading, config_flag));
         }
         let more = reading.left_out - reading.junk.len();
         editing.warnings.extend(reading.junk);
@@ -149,7 +151,7 @@ pub fn import(
     let new = reading.entries;
     let present: Vec<Option<Entry>> =
         editing.settings.whitelist.entries.iter().map(|entry| entry.text.parse().ok()).collect();
-    let wanted = missing(&present, &new).map_err(|error| vec![error])?;
+    let wanted = missing(&present, &new, config_flag).map_err(|error| vec![error])?;
     cautions(&mut editing, incoming, &wanted);
     let entries: Vec<(&str, Option<&str>)> = wanted.iter().map(|new| (new.text, new.note.or(note))).collect();
     if !entries.is_empty() {
@@ -178,12 +180,16 @@ pub fn import(
 
 /// The entries that neither the list nor another new entry covers. With all of them the list lets in exactly whom it
 /// let in before, and all whom the new ones name.
-fn missing<'a, 'b>(present: &[Option<Entry>], new: &'b [New<'a>]) -> Result<Vec<&'b New<'a>>, Error> {
+fn missing<'a, 'b>(
+    present: &[Option<Entry>],
+    new: &'b [New<'a>],
+    config_flag: &str,
+) -> Result<Vec<&'b New<'a>>, Error> {
     let overlap =
         Overlap::of(present.iter().map(Option::as_ref).chain(new.iter().map(|new| Some(&new.entry))));
     if overlap.is_everyone() && !Overlap::of(present.iter().map(Option::as_ref)).is_everyone() {
         return Err(Error::new("these entries let in everybody, taken together; nothing was imported")
-            .hint("if that is meant: `innkeeper whitelist add '*'`"));
+            .hint(format!("if that is meant: `innkeeper whitelist add '*'{config_flag}`")));
     }
     let first = u32::try_from(present.len()).unwrap_or(u32::MAX);
     let is_missing = |(number, new): &(u32, &New<'a>)| overlap.covering(&new.entry, Some(*number)).is_none();
@@ -225,7 +231,7 @@ fn cautions(editing: &mut Editing, incoming: &Incoming, wanted: &[&New<'_>]) {
 }
 
 /// Why nothing is imported: every line that is no entry.
-fn refusal(incoming: &Incoming, reading: Reading<'_>) -> Vec<Error> {
+fn refusal(incoming: &Incoming, reading: Reading<'_>, config_flag: &str) -> Vec<Error> {
     let more = reading.left_out - reading.junk.len();
     let mut errors: Vec<Error> = reading.junk.into_iter().map(Error::new).collect();
     errors.extend(and_more(more, "line", "lines").map(Error::new));
@@ -235,9 +241,17 @@ fn refusal(incoming: &Incoming, reading: Reading<'_>) -> Vec<Error> {
             "{}; nothing was imported",
             counted(reading.left_out, "line is no entry", "lines are no entries")
         ))
-        .hint(format!("to import the others: `innkeeper whitelist import --skip '{file}'`")),
+        .hint(format!(
+            "to import the others: `innkeeper whitelist import --skip {}{config_flag}`",
+            file_word(file)
+        )),
     );
     errors
+}
+
+/// The name of a file as a word of a command; `-` stays what it is.
+fn file_word(file: &str) -> String {
+    if file == "-" { file.to_owned() } else { quoted_file(Path::new(file)) }
 }
 
 fn and_more(count: usize, one: &str, many: &str) -> Option<String> {

@@ -3,6 +3,7 @@
 use std::net::{IpAddr, Ipv4Addr, Ipv6Addr};
 use std::sync::Arc;
 
+use super::super::sources::removal;
 use super::Wanted;
 use crate::config::{ListOrigin, ListSource, schema};
 use crate::error::Error;
@@ -76,14 +77,18 @@ impl Known {
         let error = Error::new(format!("`{text}` is not in the whitelist ({origin})"));
         if let Some(rule) = wanted.entry.as_ref().and_then(|entry| self.covering(entry)) {
             return error.hint(format!(
-                "it is let in by `{0}` ({1}): `innkeeper whitelist remove '{0}'{config_flag}`",
-                rule.text, rule.place
+                "it is let in by `{}` ({}): `{}`",
+                rule.text,
+                rule.place,
+                removal(&rule.text, config_flag)
             ));
         }
         if let Some(nearest) = self.nearest(text) {
             return error.hint(format!(
-                "the nearest entry is `{0}` ({1}): `innkeeper whitelist remove '{0}'{config_flag}`",
-                nearest.text, nearest.place
+                "the nearest entry is `{}` ({}): `{}`",
+                nearest.text,
+                nearest.place,
+                removal(&nearest.text, config_flag)
             ));
         }
         let hints = wanted.mistake.iter().flat_map(Error::hints).cloned();

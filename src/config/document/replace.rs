@@ -6,7 +6,8 @@ use std::hash::{BuildHasher as _, Hasher as _, RandomState};
 use std::io::{self, Write as _};
 use std::path::{Path, PathBuf};
 
-use crate::error::Error;
+use crate::config::file;
+use crate::error::{Error, quoted_file};
 
 /// Why the file was not replaced.
 pub enum Failure {
@@ -74,29 +75,27 @@ pub fn create(target: &Path, text: &[u8]) -> Result<(), Failure> {
 
 /// The failure as it is told.
 pub fn explain(path: &Path, failure: Failure) -> Error {
-    let path = path.display();
+    let name = path.display();
     match failure {
-        Failure::ReadOnly => Error::new(format!("`{path}` is read-only"))
-            .hint(format!("make it writable: `chmod u+w '{path}'`")),
-        Failure::Changed => Error::new(format!("`{path}` was changed by another program at the same moment"))
+        Failure::ReadOnly => Error::new(format!("`{name}` is read-only"))
+            .hint(format!("make it writable: `chmod u+w {}`", quoted_file(path))),
+        Failure::Changed => Error::new(format!("`{name}` was changed by another program at the same moment"))
             .hint("nothing was changed here; run the command again"),
-        Failure::Owner(error) => Error::new(format!("cannot keep the owner of `{path}`"))
+        Failure::Owner(error) => Error::new(format!("cannot keep the owner of `{name}`"))
             .caused_by(error)
             .hint("run the command as the user the file belongs to"),
         Failure::Garbled => {
-            Error::new(format!("the new text for `{path}` does not arrive on the disk as it was written"))
+            Error::new(format!("the new text for `{name}` does not arrive on the disk as it was written"))
                 .hint("nothing was changed; check the disk")
         }
         Failure::Io(error) => {
             let hint = match error.kind() {
                 // A file that is mounted into a container by itself cannot be replaced, only written over.
                 io::ErrorKind::ResourceBusy => "mount the folder into the container, not the file alone",
-                io::ErrorKind::StorageFull | io::ErrorKind::QuotaExceeded | io::ErrorKind::FileTooLarge => {
-                    "nothing was changed; make room on the disk"
-                }
+                kind if file::is_full(kind) => file::MAKE_ROOM,
                 _ => "the folder must be writable for the user that changes the settings",
             };
-            Error::new(format!("cannot write `{path}`: {error}")).hint(hint)
+            Error::new(format!("cannot write `{name}`: {error}")).hint(hint)
         }
     }
 }

@@ -62,7 +62,7 @@ impl Folder {
     /// A command with all it prints: stdout, then stderr with `!` before each line, then the exit code.
     pub fn told(&self, arguments: &[&str], variables: &[(&str, &str)]) -> String {
         let output = self.command(arguments).envs(variables.iter().copied()).output().unwrap();
-        transcript(arguments, variables, output)
+        self.transcript(arguments, variables, output)
     }
 
     /// The same of a command that reads `input`, shown with `<` before each line.
@@ -71,12 +71,12 @@ impl Folder {
         file.write_all(input.as_bytes()).unwrap();
         file.rewind().unwrap();
         let lines: String = input.lines().fold(String::new(), |text, line| text + "< " + line + "\n");
-        lines + &transcript(arguments, &[], self.command(arguments).stdin(file).output().unwrap())
+        lines + &self.transcript(arguments, &[], self.command(arguments).stdin(file).output().unwrap())
     }
 
     /// The same of one that reads `input`, which is not shown: it may be a password.
     pub fn told_with(&self, arguments: &[&str], input: &str) -> String {
-        transcript(arguments, &[], self.reading(arguments, input).wait_with_output().unwrap())
+        self.transcript(arguments, &[], self.reading(arguments, input).wait_with_output().unwrap())
     }
 
     /// A command that runs, with `input` to read.
@@ -88,23 +88,25 @@ impl Folder {
         let _ = child.stdin.take().unwrap().write_all(input.as_bytes());
         child
     }
-}
 
-fn transcript(arguments: &[&str], variables: &[(&str, &str)], output: Output) -> String {
-    let mut text = "$ ".to_owned();
-    for (name, value) in variables {
-        let _ = write!(text, "{name}='{value}' ");
+    /// A command with all it has printed.
+    fn transcript(&self, arguments: &[&str], variables: &[(&str, &str)], output: Output) -> String {
+        let mut text = "$ ".to_owned();
+        for (name, value) in variables {
+            let _ = write!(text, "{name}='{value}' ");
+        }
+        let quote =
+            |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
+        let words: Vec<String> = arguments.iter().map(quote).collect();
+        let _ = writeln!(text, "innkeeper {}", words.join(" "));
+        text += &String::from_utf8(output.stdout).unwrap();
+        for line in String::from_utf8(output.stderr).unwrap().lines() {
+            let _ = writeln!(text, "! {line}");
+        }
+        let _ = writeln!(text, "exit {}\n", output.status.code().unwrap());
+        // Another one in every run.
+        text.replace(&self.0.path().display().to_string(), "{folder}")
     }
-    let quote =
-        |word: &&str| if word.contains([' ', '*']) { format!("'{word}'") } else { (*word).to_owned() };
-    let words: Vec<String> = arguments.iter().map(quote).collect();
-    let _ = writeln!(text, "innkeeper {}", words.join(" "));
-    text += &String::from_utf8(output.stdout).unwrap();
-    for line in String::from_utf8(output.stderr).unwrap().lines() {
-        let _ = writeln!(text, "! {line}");
-    }
-    let _ = writeln!(text, "exit {}\n", output.status.code().unwrap());
-    text
 }
 
 /// Compares `text` with the file `name` in the folder of expected outputs; `UPDATE=1 cargo test` writes it anew.

@@ -4,9 +4,9 @@
 use std::collections::{HashMap, HashSet};
 
 use super::Findings;
-use crate::commands::sources::quoted;
+use crate::commands::sources::removal;
 use crate::config::{ListEntry, ListOrigin, ListSource, Origin, Settings};
-use crate::error::Error;
+use crate::error::{Error, quoted};
 use crate::gateway::rules::Resolved;
 use crate::policy::address::{Caution, Entry, IpPattern};
 
@@ -123,16 +123,17 @@ impl List<'_> {
 
     /// How an entry is taken away, or another written in its place.
     fn instead(&self, entry: &ListEntry, meant: Option<String>) -> String {
-        let (text, flag) = (quoted(&entry.text), self.flag);
+        let flag = self.flag;
         if let ListOrigin::Setting(Origin::Variable(name) | Origin::Flag(name)) = &self.source.origin {
             return format!("change it in `{name}`");
         }
         if self.name != "whitelist" {
             return format!("change it in {}", self.place(entry));
         }
-        let add =
-            meant.map(|meant| format!(" && innkeeper whitelist add '{meant}'{flag}")).unwrap_or_default();
-        format!("innkeeper whitelist remove {text}{flag}{add}")
+        let add = meant
+            .map(|meant| format!(" && innkeeper whitelist add {}{flag}", quoted(&meant)))
+            .unwrap_or_default();
+        format!("{}{add}", removal(&entry.text, flag))
     }
 
     /// `config.yaml:12`, as the server's own notes name it.

@@ -3,9 +3,8 @@
 use std::path::Path;
 
 use super::Findings;
-use crate::commands::sources::quoted;
 use crate::config::{Origin, Settings};
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// Checks the settings file, where a password of the owner's stands in it, and the key of the certificate.
 pub fn check(settings: &Settings, findings: &mut Findings) {
@@ -26,7 +25,7 @@ fn warn(path: &Path, why: &str, findings: &mut Findings) {
     findings.warn(
         "readable-by-all",
         Error::new(format!("every user of this computer can read {name}, and {why}"))
-            .hint(format!("chmod 600 {}", quoted(&name.to_string()))),
+            .hint(format!("chmod 600 {}", quoted_file(path))),
     );
 }
 

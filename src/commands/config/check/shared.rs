@@ -1,6 +1,7 @@
 //! A file that SillyTavern reads too: what it would undo, and how it can be reached past Innkeeper.
 
 use super::Findings;
+use crate::commands::config::init::set_aside;
 use crate::commands::config::sillytavern::SillyTavern;
 use crate::config::{ListOrigin, Origin, Settings, Upstream};
 use crate::error::Error;
@@ -27,7 +28,7 @@ pub fn check(settings: &Settings, theirs: &SillyTavern, flag: &str, findings: &m
             settings.file.display(),
             missing.join(", ")
         );
-        let copy = format!("keep a copy: `cp '{0}' '{0}.bak'`", settings.file.display());
+        let copy = format!("keep a copy: `{}`", set_aside("cp", &settings.file));
         findings.warn("comments", Error::new(message).hint(copy));
     }
     let port = theirs.port();

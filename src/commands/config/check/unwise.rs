@@ -2,9 +2,10 @@
 
 use super::Findings;
 use super::shared::is_this_computer;
+use crate::commands::config::init::set_aside;
 use crate::commands::config::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Finding};
-use crate::commands::sources::quoted;
+use crate::commands::sources::removal;
 use crate::config::schema::KEYS;
 use crate::config::{Effective, ListOrigin, Origin, Satisfy, Settings, Upstream, Warning};
 use crate::error::Error;
@@ -29,7 +30,7 @@ pub fn gate(warnings: &[Warning], settings: &Settings, flag: &str, findings: &mu
             Warning::EverybodyListed(entry) => (
                 "everybody",
                 error
-                    .hint(format!("innkeeper whitelist remove {}{flag}", quoted(entry)))
+                    .hint(removal(entry, flag))
                     .hint(format!("or ask for a password: `innkeeper auth set{flag}`")),
             ),
             Warning::PlainHttp => (
@@ -103,18 +104,18 @@ fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings)
         findings.warn(
             "everybody",
             Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
-                .hint(format!("innkeeper whitelist remove {}{flag}", quoted(rule.text()))),
+                .hint(removal(rule.text(), flag)),
         );
     }
     if let ListOrigin::Text { path, replaces } = &settings.whitelist.origin
         && *replaces != Origin::Default
     {
-        let path = path.display();
+        let name = path.display();
         findings.warn(
             "replaced",
-            Error::new(format!("{path} takes the place of `whitelist` ({replaces}), which does not count"))
+            Error::new(format!("{name} takes the place of `whitelist` ({replaces}), which does not count"))
                 .hint(format!("to move its entries into the settings: `innkeeper whitelist migrate{flag}`"))
-                .hint(format!("to go back to the list of the settings: `mv '{path}' '{path}.bak'`")),
+                .hint(format!("to go back to the list of the settings: `{}`", set_aside("mv", path))),
         );
     }
 }
@@ -169,7 +170,7 @@ fn proxies(settings: &Settings, flag: &str, findings: &mut Findings) {
                 "listed-proxy",
                 Error::new(message)
                     .hint(format!("innkeeper config set innkeeper.satisfy all{flag}"))
-                    .hint(format!("or innkeeper whitelist remove '{entry}'{flag}")),
+                    .hint(format!("or {}", removal(entry, flag))),
             );
         }
     }

@@ -55,7 +55,8 @@ impl<'a> Line<'a> {
         if may_be_titles && TITLES.iter().any(|title| title.eq_ignore_ascii_case(cell)) {
             return Self::Nothing;
         }
-        if DENYING.iter().any(|word| word.eq_ignore_ascii_case(cell)) {
+        // In whichever column: `10.0.0.1,deny`, `10.0.0.1;deny`.
+        if cells(text).chain(note.into_iter().flat_map(|note| note.split(';').map(str::trim))).any(denies) {
             return Self::Junk(Junk::Denies(line));
         }
         Self::taken(std::iter::once(cell), note)
@@ -119,11 +120,31 @@ fn directive(text: &str) -> Option<Directive<'_>> {
             None => behind("not").map(|_| Directive::Deny),
         };
     }
-    DENYING.iter().any(is).then_some(Directive::Deny)
+    denies(first).then_some(Directive::Deny)
 }
 
-/// The words with which others keep somebody out.
-const DENYING: &[&str] = &["deny", "reject", "drop", "block", "ban"];
+/// Whether a word is one with which others keep somebody out.
+fn denies(word: &str) -> bool {
+    const DENYING: &[&str] = &[
+        "deny",
+        "denied",
+        "reject",
+        "rejected",
+        "drop",
+        "dropped",
+        "block",
+        "blocked",
+        "ban",
+        "banned",
+        "disallow",
+        "disallowed",
+        "refuse",
+        "refused",
+        "blacklist",
+        "blacklisted",
+    ];
+    DENYING.iter().any(|denying| denying.eq_ignore_ascii_case(word))
+}
 
 /// What the first column of a table of addresses is called.
 const TITLES: &[&str] = &[
@@ -166,6 +187,11 @@ fn split(line: &str) -> (&str, Option<&str>) {
     let comment = line[at..].trim_start_matches(['#', ';', '/', ' ', '\t']).trim_end();
     let shown = !comment.is_empty() && !comment.chars().any(char::is_control);
     (line[..at].trim_end(), shown.then_some(comment))
+}
+
+/// The columns of CSV, of which a comma in quotes makes more.
+fn cells(text: &str) -> impl Iterator<Item = &str> {
+    text.split([',', '\t']).map(|cell| cell.trim().trim_matches('"').trim())
 }
 
 /// The first column of CSV: before a comma or a tab, or in quotes.
@@ -263,6 +289,12 @@ mod tests {
             "Require not ip 10.0.0.1",
             "Require all denied",
             "DROP,10.0.0.1",
+            "10.0.0.1,deny",
+            "10.0.0.1, Ann, Denied",
+            "\"10.0.0.1\",\"BLOCK\"",
+            "10.0.0.1\tdrop",
+            "10.0.0.1;ban;7",
+            "10.0.0.1 # blocked",
         ] {
             assert_eq!(told(line), denies(line));
         }
