@@ -47,8 +47,7 @@ where
     Arguments::Item: Into<OsString>,
 {
     let arguments: Vec<OsString> = arguments.into_iter().map(Into::into).collect();
-    let page = page(&arguments);
-    match command().try_get_matches_from(arguments) {
+    match command().try_get_matches_from(&arguments) {
         Ok(matches) => match matches.subcommand() {
             Some(("serve", matches)) => Invocation::Serve(serve::read(matches)),
             Some(("config", matches)) => config::read(matches),
@@ -63,7 +62,7 @@ where
             ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
                 Invocation::Answer(error.render().to_string())
             }
-            _ => Invocation::Misuse(misuse(&error.render(), &page)),
+            _ => Invocation::Misuse(misuse(&error.render(), &page(&arguments))),
         },
     }
 }

@@ -158,6 +158,10 @@ function start() {
         return `${median(runs).toFixed(1)} | ${Math.min(...runs).toFixed(1)}`;
     };
     console.log('\n| whole process, as seen from node | median ms | best ms |\n|---|---|---|');
-    console.log(`| innkeeper whitelist test 192.168.0.7 | ${time([values.binary, 'whitelist', 'test', '192.168.0.7', '--config', file('usual/config.yaml')])} |`);
+    // The first one is in the list; of the second a container asks its name server for the names of its host.
+    for (const address of ['127.0.0.1', '192.168.0.7']) {
+        const words = [values.binary, 'whitelist', 'test', address, '--config', file('usual/config.yaml')];
+        console.log(`| innkeeper whitelist test ${address} | ${time(words)} |`);
+    }
     console.log(`| /bin/true | ${time(['/bin/true'])} |`);
 }

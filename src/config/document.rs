@@ -52,10 +52,18 @@ pub struct Document {
     before: String,
     after: String,
     difference: String,
+    telling: Telling,
     /// What `after` holds, once that was read.
     items: OnceCell<Vec<Item>>,
     // Given back when the rest is done.
     _lock: Lock,
+}
+
+/// Whether each edit writes down the lines that it changes.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Telling {
+    Lines,
+    Nothing,
 }
 
 /// SillyTavern on Windows, and editors there, begin a file with it.
@@ -82,9 +90,17 @@ impl Document {
             after: before.clone(),
             before,
             difference: String::new(),
+            telling: Telling::Lines,
             items: OnceCell::new(),
             _lock: lock,
         })
+    }
+
+    /// The same without [`Document::difference`]: of a million new entries it is long, and most never look at it.
+    #[must_use]
+    pub fn without_difference(mut self) -> Self {
+        self.telling = Telling::Nothing;
+        self
     }
 
     /// Makes `change` in memory and checks the result. `Ok` is the line in which the entry stands now (or, for one
@@ -133,8 +149,10 @@ impl Document {
         let line = change.line(if matches!(change, Change::Remove { .. }) { &before } else { &after });
         let readings = [Reading { text, items: &before }, Reading { text: edited.as_str(), items: &after }];
         self.guard(readings, change, line).map_err(|obstacle| self.unable(&obstacle.0))?;
-        let hidden = [hidden(&before), hidden(&after)];
-        self.difference += &guard::difference(text, &edited, [&hidden[0], &hidden[1]]);
+        if self.telling == Telling::Lines {
+            let hidden = [hidden(&before), hidden(&after)];
+            self.difference += &guard::difference(text, &edited, [&hidden[0], &hidden[1]]);
+        }
         self.after = if bom { format!("{BOM}{edited}") } else { edited };
         self.items = OnceCell::from(after);
         Ok(line)
@@ -144,6 +162,12 @@ impl Document {
     #[must_use]
     pub fn text(&self) -> &str {
         &self.after
+    }
+
+    /// Whether the file will be another one.
+    #[must_use]
+    pub fn is_changed(&self) -> bool {
+        self.before != self.after
     }
 
     /// The lines that each edit has changed, with their numbers at that moment: `-` before those that go, `+` before

@@ -143,17 +143,19 @@ impl Reading<'_> {
     /// A name that is no setting. At the top level most are SillyTavern's and none of our business; one that looks
     /// like a slip for a setting of ours is not left alone, because what it was to switch on or off would not be.
     fn unknown(&mut self, item: &Item, prefix: &str, scope: Scope) {
-        let path = join(prefix, &item.name);
-        let mut siblings: Vec<String> = names(&join(prefix, ""), scope).map(str::to_owned).collect();
-        if prefix.is_empty() && scope == Scope::Top {
-            siblings.push(SECTION.to_owned());
-            siblings.extend(FOREIGN_KEYS.iter().map(|name| (*name).to_owned()));
+        let at_top = prefix.is_empty() && scope == Scope::Top;
+        let own =
+            at_top && KEYS.iter().any(|key| key.owner == Owner::Innkeeper && first(key.path) == item.name);
+        // Nothing is nearer to a name than itself.
+        if at_top && !own && FOREIGN_KEYS.contains(&item.name.as_str()) {
+            return;
         }
-        let meant = nearest(&item.name, siblings.iter().map(String::as_str))
+        let path = join(prefix, &item.name);
+        let under = join(prefix, "");
+        let others: &[&str] = if at_top { FOREIGN_KEYS } else { &[] };
+        let siblings = names(&under, scope).chain(at_top.then_some(SECTION)).chain(others.iter().copied());
+        let meant = nearest(&item.name, siblings)
             .filter(|meant| *meant != item.name && !(scope == Scope::Top && FOREIGN_KEYS.contains(meant)));
-        let own = scope == Scope::Top
-            && prefix.is_empty()
-            && KEYS.iter().any(|key| key.owner == Owner::Innkeeper && first(key.path) == item.name);
         let hint = match meant {
             _ if own => format!("move it under `{SECTION}:`"),
             Some(meant) => format!("did you mean `{meant}`?"),

@@ -1,5 +1,6 @@
 //! The environment as a source of settings.
 
+use std::cell::LazyCell;
 use std::collections::BTreeMap;
 use std::ffi::{OsStr, OsString};
 
@@ -12,6 +13,9 @@ use super::value::{self, Value};
 /// The environment: names and values, as the process got them. No `Debug`: a password may be among them.
 #[derive(Clone, Default)]
 pub struct Variables(BTreeMap<String, OsString>);
+
+/// With what each name begins that sets something, as [`Key::variables`] writes it.
+const PREFIXES: [&str; 2] = ["INNKEEPER_", "SILLYTAVERN_"];
 
 impl Variables {
     /// Those of this process.
@@ -30,15 +34,18 @@ impl Variables {
 
     /// A problem for each variable whose name is a slip away from one that would set something.
     pub(super) fn misspelt(&self) -> impl Iterator<Item = Problem> {
-        let known: Vec<String> =
-            KEYS.iter().flat_map(Key::variables).chain(["INNKEEPER_CONFIG".to_owned()]).collect();
+        // Most programs' variables begin otherwise, and then no name of ours is needed.
+        let known = LazyCell::new(|| {
+            let names = KEYS.iter().flat_map(Key::variables);
+            names.chain(["INNKEEPER_CONFIG".to_owned()]).collect::<Vec<String>>()
+        });
         self.0.keys().filter_map(move |name| {
-            if known.contains(name) {
-                return None;
-            }
             // Only the part after the prefix is compared, or any two would be alike.
             let (prefix, rest) = name.split_once('_')?;
             let prefix = format!("{}_", prefix.to_uppercase());
+            if !PREFIXES.contains(&prefix.as_str()) || known.contains(name) {
+                return None;
+            }
             let meant = nearest(rest, known.iter().filter_map(|name| name.strip_prefix(&prefix)))?;
             Some(
                 Problem::new(format!("`{name}` sets nothing"))

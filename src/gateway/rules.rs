@@ -194,18 +194,35 @@ impl Making {
     /// Every name and preset in the lists that has to be looked up.
     #[must_use]
     pub fn lookups(&self) -> Vec<Entry> {
+        let mut lookups = self.written_lookups();
+        lookups.extend(self.container_hosts());
+        lookups
+    }
+
+    /// Those of [`Making::lookups`] that somebody wrote.
+    #[must_use]
+    pub fn written_lookups(&self) -> Vec<Entry> {
         let lists = [&self.settings.whitelist, &self.settings.trusted_proxies];
-        let mut lookups: Vec<Entry> = lists
+        lists
             .into_iter()
             .flat_map(|list| &list.entries)
+            // Of 100,000 addresses none is read a second time here.
+            .filter(|entry| Entry::may_be_word(&entry.text))
             .filter_map(|entry| entry.text.parse().ok())
             .chain(self.guests().iter().map(|guest| guest.entry.clone()))
             .filter(|entry| !matches!(entry, Entry::Pattern(_)))
-            .collect();
-        if self.settings.whitelist_mode && self.settings.whitelist_docker_hosts && names::in_container() {
-            lookups.extend(names::CONTAINER_HOSTS.iter().filter_map(|name| name.parse().ok()));
+            .collect()
+    }
+
+    /// Those of [`Making::lookups`] that `whitelistDockerHosts` adds. They come behind all others in the list, so that
+    /// they say nothing about an address that one of the others covers.
+    #[must_use]
+    pub fn container_hosts(&self) -> Vec<Entry> {
+        let settings = &self.settings;
+        if !(settings.whitelist_mode && settings.whitelist_docker_hosts && names::in_container()) {
+            return Vec::new();
         }
-        lookups
+        names::CONTAINER_HOSTS.iter().filter_map(|name| name.parse().ok()).collect()
     }
 
     /// The guests, where a list is in use at all.

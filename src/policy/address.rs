@@ -170,6 +170,12 @@ impl IpPattern {
         of_writing.into_iter().chain(of_shape).collect()
     }
 
+    /// Whether the pattern takes every address of a family, for which there is a [`Caution::CoversEveryone`].
+    #[must_use]
+    pub fn is_everyone(&self) -> bool {
+        matches!(self.shape.count(), Count::Every(_))
+    }
+
     /// What the pattern covers, to be printed: `192.168.0.0/24, 256 addresses`.
     #[must_use]
     pub fn coverage(&self) -> Coverage<'_> {

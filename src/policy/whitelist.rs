@@ -6,15 +6,17 @@
 
 mod cover;
 mod ranges;
+mod table;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::Arc;
+use std::sync::{Arc, OnceLock};
 
 use super::address::{IpPattern, Mask, Span};
 pub use cover::{Cover, CoverBuilder};
 use ranges::{Interval, Number, Ranges};
+use table::{Found, NOBODY, Table};
 
 /// Where an entry was written.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
@@ -37,6 +39,14 @@ impl fmt::Display for Place {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct EntryId(u32);
 
+impl EntryId {
+    /// The number.
+    #[must_use]
+    pub fn number(self) -> usize {
+        self.0 as usize
+    }
+}
+
 /// Who may come in. Immutable; a changed list is a new one.
 ///
 /// Where several entries cover an address, the first in the list counts.
@@ -48,6 +58,8 @@ pub struct Whitelist {
     places: Places,
     guests: BTreeMap<u32, Box<str>>,
     open: Option<u32>,
+    /// Made for whoever asks about many addresses.
+    table: OnceLock<Table>,
 }
 
 impl Whitelist {
@@ -59,6 +71,24 @@ impl Whitelist {
             IpAddr::V6(address) => self.v6.find(address.to_bits()),
         };
         index.map(|index| self.rule(index))
+    }
+
+    /// The same as [`Whitelist::find`] for each of many IPv4 `addresses`, given as numbers; `entries` has room for as
+    /// many. Faster where there are thousands to ask about: the first question makes a table of its own.
+    pub fn find_all(&self, addresses: &[u32], entries: &mut [Option<EntryId>]) {
+        if !self.v4.masks.is_empty() {
+            for (&address, entry) in addresses.iter().zip(entries) {
+                *entry = self.v4.find(address).map(EntryId);
+            }
+            return;
+        }
+        let table = self.table.get_or_init(|| Table::new(&self.v4.ranges));
+        for (&address, entry) in addresses.iter().zip(entries) {
+            *entry = match table.find(address) {
+                Found::Rule(rule) => (rule != NOBODY).then_some(EntryId(rule)),
+                Found::Crowded => self.v4.find(address).map(EntryId),
+            };
+        }
     }
 
     /// The entry that misses `address` by the least: of the same family, with the longest common
@@ -112,6 +142,7 @@ impl Whitelist {
             + self.texts.footprint()
             + self.places.footprint()
             + guests.sum::<usize>()
+            + self.table.get().map_or(0, Table::footprint)
     }
 
     fn rule(&self, index: u32) -> Rule<'_> {
@@ -275,7 +306,15 @@ impl WhitelistBuilder {
         self.texts.shrink();
         self.places.runs.shrink_to_fit();
         let open = v4.open.into_iter().chain(v6.open).min();
-        Whitelist { v4, v6, texts: self.texts, places: self.places, guests: self.guests, open }
+        Whitelist {
+            v4,
+            v6,
+            texts: self.texts,
+            places: self.places,
+            guests: self.guests,
+            open,
+            table: OnceLock::new(),
+        }
     }
 }
 
@@ -645,8 +684,13 @@ mod tests {
             let list = list(&texts);
             for address in addresses {
                 let expected = patterns.iter().position(|pattern| pattern.contains(address));
-                let found = list.find(address).map(|rule| rule.id().0 as usize);
+                let found = list.find(address).map(|rule| rule.id().number());
                 prop_assert_eq!(found, expected, "{}", address);
+                if let IpAddr::V4(v4) = address {
+                    let mut all = [None];
+                    list.find_all(&[v4.to_bits()], &mut all);
+                    prop_assert_eq!(all[0].map(EntryId::number), expected, "{}", address);
+                }
 
                 let closest = patterns.iter().filter_map(|pattern| closeness(pattern, address)).max();
                 let nearest = list.nearest(address).map(|rule| rule.id().0 as usize);

@@ -88,7 +88,7 @@ impl Editing {
         file: fn(&Settings) -> Result<(PathBuf, Kind), Error>,
     ) -> Result<Self, Vec<Error>> {
         let (path, kind) = file(&sources.read()?).map_err(|error| vec![error])?;
-        let document = Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?;
+        let document = open(&path, kind, writing).map_err(|error| vec![error])?;
         let settings = sources.read()?;
         if file(&settings).ok() != Some((path.clone(), kind)) {
             return Err(vec![
@@ -124,7 +124,7 @@ impl Editing {
         }
         if self.beside.is_none() {
             // Always after the list, so that two commands never wait for each other.
-            self.beside = Some(Document::open(&path, kind, PATIENCE).map_err(|error| vec![error])?);
+            self.beside = Some(open(&path, kind, self.writing).map_err(|error| vec![error])?);
             self.settings.guests = sources.read()?.guests;
         }
         Ok(self.beside.as_mut().unwrap_or(&mut self.document))
@@ -150,13 +150,12 @@ impl Editing {
 
     /// Whether anything has changed.
     pub fn is_changed(&self) -> bool {
-        let changed = |document: &Document| !document.difference().is_empty();
-        changed(&self.document) || self.beside.as_ref().is_some_and(changed)
+        self.document.is_changed() || self.beside.as_ref().is_some_and(Document::is_changed)
     }
 
     /// Warns of a change that nobody will notice: `count` entries are in the list now.
     pub fn warn(&mut self, count: usize) {
-        if self.document.difference().is_empty() {
+        if !self.document.is_changed() {
             return;
         }
         self.warn_of_disuse();
@@ -171,6 +170,15 @@ impl Editing {
             self.warnings.push(format!("the list is not in use: `whitelistMode` is off ({origin})"));
         }
     }
+}
+
+/// The file at `path`, locked. Which lines change is written down for whoever wants to see it.
+fn open(path: &Path, kind: Kind, writing: Writing) -> Result<Document, Error> {
+    let document = Document::open(path, kind, PATIENCE)?;
+    Ok(match writing {
+        Writing::Do => document.without_difference(),
+        Writing::ShowOnly => document,
+    })
 }
 
 /// What SillyTavern makes of a list of `count` entries in a file of that kind. It reads the top level (`shared`) of a

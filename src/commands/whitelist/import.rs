@@ -77,7 +77,10 @@ impl Incoming {
             Speech::Full => Progress::new(Unit::Bytes, Some(self.text.len() as u64)),
             Speech::Quiet => Progress::hidden(),
         };
-        let mut reading = Reading::default();
+        // A long list is not copied each time it grows; room for more than a million is not taken on trust.
+        let lines = self.text.bytes().filter(|byte| *byte == b'\n').count() + 1;
+        let entries = Vec::with_capacity(lines.min(1 << 20));
+        let mut reading = Reading { entries, ..Reading::default() };
         let (mut told, mut begun) = (0, false);
         for (number, line) in (1..).zip(self.text.split('\n')) {
             match Line::read(line, !begun) {

@@ -11,13 +11,13 @@ use self::explanation::Explanation;
 use super::super::sources::{Sources, Speech};
 use super::super::{opening, serve};
 use crate::cli::{Trial, TrialRequest};
-use crate::config::Settings;
+use crate::config::{Satisfy, Settings};
 use crate::error::{Error, Exit};
 use crate::gateway::names;
 use crate::gateway::rules::{Making, Resolved, Rules};
 use crate::policy::address::parse_address;
 use crate::policy::client::{ForwardedHeaders, Header};
-use crate::policy::{Ambient, Decision, Denial, Policy, Visit};
+use crate::policy::{Ambient, Decision, Denial, Policy, Standing, Visit};
 use crate::ui;
 
 /// Says who would be let in.
@@ -29,11 +29,12 @@ pub fn run(sources: &Sources<'_>, trial: &Trial, speech: Speech) -> Result<Exit,
     match trial {
         Trial::Explain { addresses, request, json } => {
             let request = Request::of(request)?;
-            let served = Served::of(settings, request.host, speech).map_err(|error| vec![error])?;
-            explain(&served, addresses, &request, *json)
+            let served = Served::of(settings, request.host, ContainerHosts::WhenAsked, speech);
+            explain(served.map_err(|error| vec![error])?, addresses, &request, *json)
         }
         Trial::Filter { input, only, count } => {
-            let served = Served::of(settings, None, speech).map_err(|error| vec![error])?;
+            let served = Served::of(settings, None, ContainerHosts::AtOnce, speech);
+            let served = served.map_err(|error| vec![error])?;
             let show = filter::Show { only: *only, count: *count };
             filter::run(served.rules.policy, served.secure, input, show, speech).map_err(|error| vec![error])
         }
@@ -42,7 +43,7 @@ pub fn run(sources: &Sources<'_>, trial: &Trial, speech: Speech) -> Result<Exit,
 
 /// Explains each address. One that is none keeps nobody from knowing about the others.
 fn explain(
-    served: &Served,
+    mut served: Served,
     addresses: &[String],
     request: &Request<'_>,
     json: bool,
@@ -58,7 +59,10 @@ fn explain(
                 continue;
             }
         };
-        let explanation = Explanation::of(served, request, text.trim(), address);
+        if !request.visit(address, served.secure, |visit| served.is_settled(visit)) {
+            served.look_up_container_hosts().map_err(|error| vec![error])?;
+        }
+        let explanation = Explanation::of(&served, request, text.trim(), address);
         if explanation.result == Verdict::Refused && exit == Exit::Yes {
             exit = Exit::No;
         }
@@ -83,12 +87,29 @@ struct Served {
     rules: Rules,
     /// Clients come over https.
     secure: bool,
+    /// What names in the lists stand for.
+    resolved: Resolved,
+    container_hosts: ContainerHosts,
+}
+
+/// When the names are looked up that `whitelistDockerHosts` adds: a name server that knows none takes its time.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+enum ContainerHosts {
+    /// Before anything is judged.
+    AtOnce,
+    /// When an address is judged that no other entry covers.
+    WhenAsked,
 }
 
 impl Served {
     /// Makes the rules as `serve` does at its start. Names are looked up when a list has any; the certificate is read
     /// for its names when somebody asks for a `host`.
-    fn of(settings: Settings, host: Option<&str>, speech: Speech) -> Result<Self, Error> {
+    fn of(
+        settings: Settings,
+        host: Option<&str>,
+        container_hosts: ContainerHosts,
+        speech: Speech,
+    ) -> Result<Self, Error> {
         let accounts = opening::accounts(&settings)?;
         let secure = settings.ssl.enabled;
         let own_names = match host {
@@ -97,16 +118,46 @@ impl Served {
             None => Vec::new(),
         };
         let making = Making::new(settings, accounts, own_names)?;
-        let lookups = making.lookups();
-        let none = Resolved::new();
-        let resolved = if lookups.is_empty() { none } else { names::resolve(&lookups, &none) };
+        // Where a listed address takes the place of a password, the start gate asks about the whole list.
+        let container_hosts = match container_hosts {
+            ContainerHosts::WhenAsked if making.settings().satisfy == Satisfy::All => container_hosts,
+            _ => ContainerHosts::AtOnce,
+        };
+        let lookups = match container_hosts {
+            ContainerHosts::AtOnce => making.lookups(),
+            ContainerHosts::WhenAsked => making.written_lookups(),
+        };
+        let resolved = names::resolve(&lookups, &Resolved::new());
         let (rules, notes) = making.rules(&resolved, SystemTime::now())?;
         // With settings with which it does not start nobody comes in, and the reason is another one.
         making.start_gate(&rules)?;
         if speech == Speech::Full {
             tell(&notes);
         }
-        Ok(Self { making, rules, secure })
+        Ok(Self { making, rules, secure, resolved, container_hosts })
+    }
+
+    /// Whether the container hosts change nothing about `visit`: all addresses that have to be listed are. The policy
+    /// takes the first entry that covers an address, and theirs come last.
+    fn is_settled(&self, visit: &Visit<'_>) -> bool {
+        let policy = &self.rules.policy;
+        let client = policy.trust.identify(visit.peer, &visit.forwarded);
+        self.container_hosts == ContainerHosts::AtOnce
+            || !matches!(policy.standing(&client), Standing::Unlisted(_))
+    }
+
+    /// Makes the rules with the container hosts too.
+    fn look_up_container_hosts(&mut self) -> Result<(), Error> {
+        self.container_hosts = ContainerHosts::AtOnce;
+        let hosts = self.making.container_hosts();
+        if !hosts.is_empty() {
+            let found = names::resolve(&hosts, &self.resolved);
+            self.resolved.extend(found);
+            // What there is to be noted was told before: a host that is not there is none of it.
+            (self.rules, _) = self.making.rules(&self.resolved, SystemTime::now())?;
+            self.making.start_gate(&self.rules)?;
+        }
+        Ok(())
     }
 
     /// What `serve` does with `visit`.

@@ -14,6 +14,8 @@ use crate::policy::address::{IpPattern, Mask, Span};
 pub struct Cover {
     v4: Sorted<u32>,
     v6: Sorted<u128>,
+    /// By the number of an entry that is contiguous, its place among the others of its family.
+    places: Vec<u32>,
     v4_masks: Masks<u32>,
     v6_masks: Masks<u128>,
     /// The first `*`.
@@ -46,13 +48,12 @@ impl CoverBuilder {
     /// Sorts what was gathered.
     #[must_use]
     pub fn build(self) -> Cover {
-        Cover {
-            v4: Sorted::new(self.v4),
-            v6: Sorted::new(self.v6),
-            v4_masks: self.v4_masks,
-            v6_masks: self.v6_masks,
-            everyone: self.everyone,
-        }
+        let (v4, v6) = (Sorted::new(self.v4), Sorted::new(self.v6));
+        // Numbers are the order of a list, so that nearly all are below that; the others are searched for.
+        let mut places = vec![u32::MAX; v4.reaches.len() + v6.reaches.len()];
+        v4.note_places(&mut places);
+        v6.note_places(&mut places);
+        Cover { v4, v6, places, v4_masks: self.v4_masks, v6_masks: self.v6_masks, everyone: self.everyone }
     }
 }
 
@@ -65,27 +66,28 @@ impl Cover {
     #[must_use]
     pub fn of(&self, pattern: &IpPattern, number: Option<u32>) -> Option<u32> {
         let number = number.unwrap_or(u32::MAX);
+        let noted = self.places.get(number as usize).copied();
         let span = pattern.span();
         if let Some(everyone) = self.everyone {
             return (everyone < number || !matches!(span, Span::Everyone)).then_some(everyone);
         }
         match span {
             Span::Everyone => None,
-            Span::V4 { first, last } => self.v4.around(first, last, number).or_else(|| {
+            Span::V4 { first, last } => self.v4.around(first, last, number, noted).or_else(|| {
                 let fixed = !u32::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
                 masked(&self.v4_masks, first, fixed, number)
             }),
-            Span::V6 { first, last } => self.v6.around(first, last, number).or_else(|| {
+            Span::V6 { first, last } => self.v6.around(first, last, number, noted).or_else(|| {
                 let fixed = !u128::MAX.checked_shr((first ^ last).leading_zeros()).unwrap_or(0);
                 masked(&self.v6_masks, first, fixed, number)
             }),
             // What it takes lies between its smallest and its greatest number.
             Span::V4Mask(Mask { value, mask }) => {
-                let around = self.v4.around(value, value | !mask, number);
+                let around = self.v4.around(value, value | !mask, number, None);
                 around.or_else(|| masked(&self.v4_masks, value, mask, number))
             }
             Span::V6Mask(Mask { value, mask }) => {
-                let around = self.v6.around(value, value | !mask, number);
+                let around = self.v6.around(value, value | !mask, number, None);
                 around.or_else(|| masked(&self.v6_masks, value, mask, number))
             }
         }
@@ -160,10 +162,22 @@ impl<N: Bits> Sorted<N> {
         Self { farthest: farthest.collect(), reaches }
     }
 
-    /// Another entry that takes every number from `first` to `last`.
-    fn around(&self, first: N, last: N, number: u32) -> Option<u32> {
+    /// Writes down where each entry stands, by its number.
+    fn note_places(&self, places: &mut [u32]) {
+        for (index, reach) in (0..).zip(&self.reaches) {
+            if let Some(place) = places.get_mut(reach.number as usize).filter(|place| **place == u32::MAX) {
+                *place = index;
+            }
+        }
+    }
+
+    /// Another entry that takes every number from `first` to `last`. Where it stands itself may have been `noted`,
+    /// which saves a search; of an entry of several parts that is the place of the first.
+    fn around(&self, first: N, last: N, number: u32, noted: Option<u32>) -> Option<u32> {
         let place = Reach::new(first, last, number).place();
-        let before = self.reaches.partition_point(|reach| reach.place() < place);
+        let is_there = |index: &usize| self.reaches.get(*index).is_some_and(|reach| reach.place() == place);
+        let noted = noted.map(|index| index as usize).filter(is_there);
+        let before = noted.unwrap_or_else(|| self.reaches.partition_point(|reach| reach.place() < place));
         let farthest = self.reaches[*self.farthest.get(before.checked_sub(1)?)? as usize];
         (farthest.last >= last).then_some(farthest.number)
     }

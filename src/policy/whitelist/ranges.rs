@@ -212,6 +212,15 @@ impl<N: Number> Ranges<N> {
         None
     }
 
+    /// All ranges, in order.
+    pub(super) fn iter(&self) -> impl Iterator<Item = Interval<N>> {
+        (0..self.count).map(|index| Interval {
+            first: self.first(index),
+            last: self.last(index),
+            rule: self.rule(index),
+        })
+    }
+
     /// The memory behind it, in bytes.
     pub(super) fn footprint(&self) -> usize {
         let levels: usize = self.levels.iter().map(|level| size_of_val(level.as_slice())).sum();

@@ -4,7 +4,7 @@
 use std::fmt;
 
 use crate::error::Error;
-use crate::policy::address::{Caution, Entry};
+use crate::policy::address::Entry;
 
 /// What a line of a list says.
 #[derive(Debug)]
@@ -79,11 +79,7 @@ fn entry(text: &str) -> Result<Entry, Junk<'_>> {
     }
     let entry: Entry = text.parse().map_err(Junk::Unreadable)?;
     match &entry {
-        Entry::Pattern(pattern)
-            if pattern.cautions().iter().any(|caution| matches!(caution, Caution::CoversEveryone(_))) =>
-        {
-            Err(Junk::Everybody(text))
-        }
+        Entry::Pattern(pattern) if pattern.is_everyone() => Err(Junk::Everybody(text)),
         // In somebody else's list a word is more often a title or a command than a machine.
         Entry::Name(name) if !name.as_str().contains('.') && name.as_str() != "localhost" => {
             Err(Junk::Word(text))

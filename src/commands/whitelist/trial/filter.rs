@@ -4,6 +4,7 @@
 //! order, each as soon as its turn comes. So a pipe stays live, a file keeps all cores busy, and only a few batches are
 //! in memory at any time.
 
+use std::cell::{Cell, OnceCell};
 use std::collections::BTreeMap;
 use std::fs::File;
 use std::io::{self, Read};
@@ -20,8 +21,8 @@ use crate::cli::{TrialInput, TrialVerdict};
 use crate::commands::sources::Speech;
 use crate::error::{Error, Exit};
 use crate::policy::client::Client;
-use crate::policy::whitelist::Rule;
-use crate::policy::{Policy, Standing};
+use crate::policy::whitelist::{EntryId, Rule, Whitelist};
+use crate::policy::{Addresses, Policy, Standing};
 use crate::ui::{self, Data, Delivery, Progress, Unit};
 
 /// What is printed.
@@ -100,6 +101,16 @@ impl Tally {
         self.mistakes += batch.tally.mistakes;
     }
 
+    /// Counts a verdict that was given `times`.
+    #[inline]
+    fn count(&mut self, verdict: Option<TrialVerdict>, times: u64) {
+        match verdict {
+            Some(TrialVerdict::Allowed) => self.allowed += times,
+            Some(TrialVerdict::Refused) => self.refused += times,
+            None => {}
+        }
+    }
+
     fn counts(&self, only: Option<TrialVerdict>) -> String {
         match only {
             Some(TrialVerdict::Allowed) => format!("{}\n", self.allowed),
@@ -174,7 +185,7 @@ fn located(place: &str, error: &Error) -> Error {
 }
 
 /// How much is read at once, in bytes; no line that is longer holds an address.
-const BATCH: usize = 256 * 1024;
+const BATCH: usize = 64 * 1024;
 
 /// More than that would wait for the one that writes.
 const MOST_WORKERS: usize = 8;
@@ -218,11 +229,14 @@ fn judged(policy: Policy, secure: bool, reader: Box<dyn Read + Send>, show: Show
     }
     let source = Source { reader, rest: Vec::new(), number: 0, state: Reading::Goes, pool, home };
     let source = Arc::new(Mutex::new(source));
-    let policy = Arc::new(policy);
+    let shared = Arc::new((policy, OnceLock::new()));
     let (sender, receiver) = sync_channel(2 * workers);
     for _ in 0..workers {
-        let (source, policy, sender) = (Arc::clone(&source), Arc::clone(&policy), sender.clone());
-        thread::spawn(move || work(&source, &Judge::new(&policy, secure), show, &sender));
+        let (source, shared, sender) = (Arc::clone(&source), Arc::clone(&shared), sender.clone());
+        thread::spawn(move || {
+            let (policy, tails) = &*shared;
+            work(&source, &Judge::new(policy, tails, secure), show, &sender);
+        });
     }
     receiver
 }
@@ -364,10 +378,19 @@ const SHOWN: usize = 256;
 /// same [`Standing`] have the same verdict: it is taken from the policy once for each.
 struct Judge<'p> {
     policy: &'p Policy,
+    /// Made by the first worker that has told enough entries.
+    tails: &'p OnceLock<Tails>,
+    /// How many lines with an entry were written one by one.
+    told: Cell<usize>,
     secure: bool,
     /// By standing.
-    verdicts: [OnceLock<TrialVerdict>; 3],
+    verdicts: [OnceCell<TrialVerdict>; 3],
 }
+
+/// Where the verdict of a [`Standing`] is kept.
+const LISTED: usize = 0;
+const OPEN: usize = 1;
+const UNLISTED: usize = 2;
 
 /// What is said of an address.
 #[derive(Clone, Copy)]
@@ -376,32 +399,26 @@ struct Saying<'p> {
     rule: Option<Rule<'p>>,
 }
 
-impl<'p> Saying<'p> {
-    /// Of no address.
-    const NOBODY: Self = Self { verdict: TrialVerdict::Refused, rule: None };
-
-    /// The entry that lets it in, or nothing.
-    #[inline]
-    fn text(&self) -> &'p str {
-        self.rule.map_or("", |rule| rule.text())
-    }
-}
-
 impl<'p> Judge<'p> {
-    fn new(policy: &'p Policy, secure: bool) -> Self {
-        Self { policy, secure, verdicts: Default::default() }
+    fn new(policy: &'p Policy, tails: &'p OnceLock<Tails>, secure: bool) -> Self {
+        Self { policy, tails, told: Cell::new(0), secure, verdicts: Default::default() }
     }
 
     /// What the policy says of `address`, and by which entry.
-    #[inline]
     fn say(&self, address: IpAddr) -> Saying<'p> {
         let (number, rule) = match self.policy.standing(&Client::Direct { address }) {
-            Standing::Listed(rule) => (0, Some(rule)),
-            Standing::Open => (1, None),
-            Standing::Unlisted(_) | Standing::Unmeetable => (2, None),
+            Standing::Listed(rule) => (LISTED, Some(rule)),
+            Standing::Open => (OPEN, None),
+            Standing::Unlisted(_) | Standing::Unmeetable => (UNLISTED, None),
         };
-        let verdict = *self.verdicts[number].get_or_init(|| self.decide(address));
+        let verdict = self.verdict(number, address);
         Saying { verdict, rule: rule.filter(|_| verdict == TrialVerdict::Allowed) }
+    }
+
+    /// The verdict on all addresses of a standing, of which `address` is one.
+    #[inline]
+    fn verdict(&self, standing: usize, address: IpAddr) -> TrialVerdict {
+        *self.verdicts[standing].get_or_init(|| self.decide(address))
     }
 
     #[cold]
@@ -420,8 +437,10 @@ impl<'p> Judge<'p> {
         let mut rest = &input[..*length];
         while !rest.is_empty() {
             tally.lines += 1;
-            if let Some(Plain { address, text, line }) = line::plain(rest) {
-                block.push(address, &rest[..text]);
+            if let (Some(Plain { address, text, line }), Some(written)) =
+                (line::plain(rest), rest.first_chunk())
+            {
+                block.push(address, written, text);
                 rest = &rest[line..];
                 if block.is_full() {
                     self.judge_block(&mut block, output, tally, show);
@@ -435,7 +454,7 @@ impl<'p> Judge<'p> {
                 Line::Empty => {}
                 Line::Address(address, text) => {
                     let saying = self.say(address);
-                    tell(output, tally, show, &saying, text.as_bytes(), saying.text());
+                    tell(output, tally, show, &saying, text.as_bytes());
                 }
                 Line::Mistake(error) => {
                     tally.mistakes += 1;
@@ -447,23 +466,57 @@ impl<'p> Judge<'p> {
         self.judge_block(&mut block, output, tally, show);
     }
 
-    /// Judges what is in `block` and empties it. Each step is made for all before the next one: what a search or a text
-    /// waits for in memory is then under way for many at once, which halves the time of a long list.
+    /// Judges what is in `block` and empties it: as [`Judge::say`] does, for all of them at once, so that what a search
+    /// waits for in memory is under way for many.
     fn judge_block(&self, block: &mut Block<'_>, output: &mut Vec<u8>, tally: &mut Tally, show: Show) {
-        let mut sayings = [Saying::NOBODY; BLOCK];
-        for (saying, address) in sayings.iter_mut().zip(block.addresses()) {
-            *saying = self.say(IpAddr::V4(Ipv4Addr::from_bits(*address)));
+        let addresses = &block.addresses[..mem::take(&mut block.count)];
+        let written = block.windows.iter().zip(block.lengths);
+        let Addresses::Listed(list) = &self.policy.addresses else {
+            for (&address, (window, length)) in addresses.iter().zip(written) {
+                let saying = self.say(IpAddr::V4(Ipv4Addr::from_bits(address)));
+                tell(output, tally, show, &saying, &window[..length]);
+            }
+            return;
+        };
+        // Whoever connects itself has the standing of its own address: `Condition::Listed`.
+        let mut entries = [None; BLOCK];
+        list.find_all(addresses, &mut entries);
+        let entries = &entries[..addresses.len()];
+        let verdict = |standing, wanted: fn(&Option<EntryId>) -> bool| {
+            let address = addresses[entries.iter().position(wanted)?];
+            Some(self.verdict(standing, IpAddr::V4(Ipv4Addr::from_bits(address))))
+        };
+        let (listed, unlisted) = (verdict(LISTED, Option::is_some), verdict(UNLISTED, Option::is_none));
+        let count = entries.iter().map(|entry| u64::from(entry.is_some())).sum();
+        tally.count(listed, count);
+        tally.count(unlisted, entries.len() as u64 - count);
+        let (listed, unlisted) = (listed.filter(|v| show.lines(*v)), unlisted.filter(|v| show.lines(*v)));
+        if listed.is_none() && unlisted.is_none() {
+            return;
         }
-        let mut texts = [""; BLOCK];
-        if show.lines(TrialVerdict::Allowed) {
-            for (text, saying) in texts.iter_mut().zip(&sayings[..block.count]) {
-                *text = saying.text();
+        let tails = self.tails(list);
+        for (entry, (window, length)) in entries.iter().zip(written) {
+            let Some(verdict) = (if entry.is_some() { listed } else { unlisted }) else { continue };
+            output.extend_from_slice(word(verdict));
+            // More than there is, and cut off: a copy of a fixed length is a single step.
+            let end = output.len() + length;
+            output.extend_from_slice(*window);
+            output.truncate(end);
+            match (entry.filter(|_| verdict == TrialVerdict::Allowed), tails) {
+                (None, _) => output.extend_from_slice(NO_ENTRY),
+                (Some(id), Some(tails)) => output.extend_from_slice(tails.of_entry(id)),
+                (Some(id), None) => {
+                    self.told.set(self.told.get() + 1);
+                    list.entry(id).iter().for_each(|rule| tell_rule(output, rule));
+                }
             }
         }
-        for ((saying, written), text) in sayings.iter().zip(block.written()).zip(texts) {
-            tell(output, tally, show, saying, written, text);
-        }
-        block.count = 0;
+    }
+
+    /// The ends of all lines, once this worker has written half as many one by one.
+    fn tails(&self, list: &Whitelist) -> Option<&'p Tails> {
+        let worth_it = self.told.get() >= list.len() / 2 && list.len() <= MOST_TAILS;
+        if worth_it { Some(self.tails.get_or_init(|| Tails::of(list))) } else { None }
     }
 }
 
@@ -471,68 +524,93 @@ impl<'p> Judge<'p> {
 const BLOCK: usize = 32;
 
 /// Some plain addresses, one behind the other in the input.
-#[derive(Default)]
 struct Block<'i> {
     count: usize,
     addresses: [u32; BLOCK],
-    written: [&'i [u8]; BLOCK],
+    /// What begins with each as it was written, and how long that is.
+    windows: [&'i [u8; LONGEST]; BLOCK],
+    lengths: [usize; BLOCK],
+}
+
+/// At least as long as the longest plain address; less than [`line::WINDOW`].
+const LONGEST: usize = 16;
+
+impl Default for Block<'_> {
+    fn default() -> Self {
+        Self { count: 0, addresses: [0; BLOCK], windows: [&[0; LONGEST]; BLOCK], lengths: [0; BLOCK] }
+    }
 }
 
 impl<'i> Block<'i> {
     #[inline]
-    fn push(&mut self, address: u32, written: &'i [u8]) {
+    fn push(&mut self, address: u32, window: &'i [u8; LONGEST], length: usize) {
         self.addresses[self.count] = address;
-        self.written[self.count] = written;
+        self.windows[self.count] = window;
+        self.lengths[self.count] = length;
         self.count += 1;
     }
 
     fn is_full(&self) -> bool {
         self.count == BLOCK
     }
+}
 
-    fn addresses(&self) -> &[u32] {
-        &self.addresses[..self.count]
-    }
-
-    fn written(&self) -> &[&'i [u8]] {
-        &self.written[..self.count]
+/// With what the line of a verdict begins.
+fn word(verdict: TrialVerdict) -> &'static [u8; 8] {
+    match verdict {
+        TrialVerdict::Allowed => b"allowed\t",
+        TrialVerdict::Refused => b"refused\t",
     }
 }
 
-/// Counts a verdict, and writes its line where it is shown: the address as it was `written`, and the `entry`.
-#[inline]
-fn tell(
-    output: &mut Vec<u8>,
-    tally: &mut Tally,
-    show: Show,
-    saying: &Saying<'_>,
-    written: &[u8],
-    entry: &str,
-) {
-    let word: &[u8; 8] = match saying.verdict {
-        TrialVerdict::Allowed => {
-            tally.allowed += 1;
-            b"allowed\t"
-        }
-        TrialVerdict::Refused => {
-            tally.refused += 1;
-            b"refused\t"
-        }
-    };
+/// With what the line of an address ends that no entry lets in.
+const NO_ENTRY: &[u8] = b"\t-\n";
+
+/// Counts a verdict, and writes its line where it is shown: the address as it was `written`, and the entry.
+fn tell(output: &mut Vec<u8>, tally: &mut Tally, show: Show, saying: &Saying<'_>, written: &[u8]) {
+    tally.count(Some(saying.verdict), 1);
     if !show.lines(saying.verdict) {
         return;
     }
-    output.extend_from_slice(word);
+    output.extend_from_slice(word(saying.verdict));
     output.extend_from_slice(written);
-    match saying.rule {
-        None => output.extend_from_slice(b"\t-\n"),
-        Some(rule) => tell_rule(output, entry, &rule),
+    match &saying.rule {
+        None => output.extend_from_slice(NO_ENTRY),
+        Some(rule) => tell_rule(output, rule),
+    }
+}
+
+/// The end of the line for each entry of a list, as [`tell_rule`] writes it.
+struct Tails {
+    all: Vec<u8>,
+    /// Where each ends.
+    ends: Vec<usize>,
+}
+
+/// For more entries than that the ends of lines would take much memory, and be no faster.
+const MOST_TAILS: usize = 1 << 18;
+
+impl Tails {
+    fn of(list: &Whitelist) -> Self {
+        let (mut all, mut ends) = (Vec::new(), Vec::with_capacity(list.len()));
+        for rule in list.iter() {
+            tell_rule(&mut all, &rule);
+            ends.push(all.len());
+        }
+        Self { all, ends }
+    }
+
+    #[inline]
+    fn of_entry(&self, id: EntryId) -> &[u8] {
+        let number = id.number();
+        let start = number.checked_sub(1).map_or(0, |before| self.ends[before]);
+        &self.all[start..self.ends[number]]
     }
 }
 
 /// Writes `<TAB>entry (file:line)` and the end of the line. Formatting costs more than all else together, so it is left
 /// out where it changes nothing.
-fn tell_rule(output: &mut Vec<u8>, entry: &str, rule: &Rule<'_>) {
+fn tell_rule(output: &mut Vec<u8>, rule: &Rule<'_>) {
     output.push(b'\t');
     let mut put = |text: &str| {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -541,7 +619,7 @@ fn tell_rule(output: &mut Vec<u8>, entry: &str, rule: &Rule<'_>) {
             output.extend_from_slice(ui::escaped(text).as_bytes());
         }
     };
-    put(entry);
+    put(rule.text());
     put(" (");
     put(rule.file());
     if rule.line() > 0 {

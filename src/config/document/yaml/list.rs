@@ -137,7 +137,15 @@ pub fn lines<'a>(
                 }
                 out[from].replace_range(indent..=indent, "-");
             }
-            _ => out.push(format!("{:indent$}- {}", "", scalar::flow(content, Quotes::None)?)),
+            _ => {
+                let written = scalar::flow(content, Quotes::None)?;
+                let note = note.map_or(0, |note| " # ".len() + note.len());
+                let mut line = String::with_capacity(indent + "- ".len() + written.len() + note);
+                line.extend(std::iter::repeat_n(' ', indent));
+                line += "- ";
+                line += &written;
+                out.push(line);
+            }
         }
         if let Some(note) = note {
             out[from] += " # ";

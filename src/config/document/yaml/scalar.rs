@@ -53,10 +53,11 @@ pub fn scalar(text: &str, quotes: Quotes) -> Result<String, Obstacle> {
     if text.contains(['\n', '\r']) {
         return Err("a text of more than one line cannot be written".into());
     }
-    let printable = text.chars().all(is_printable);
     Ok(match quotes {
         Quotes::None if is_plain(text) => text.to_owned(),
-        Quotes::None | Quotes::Single if printable => format!("'{}'", text.replace('\'', "''")),
+        Quotes::None | Quotes::Single if text.chars().all(is_printable) => {
+            format!("'{}'", text.replace('\'', "''"))
+        }
         _ => double(text),
     })
 }
@@ -91,7 +92,29 @@ fn is_printable(character: char) -> bool {
 
 /// Whether `text` without quotes is that text to every reader, also inside brackets.
 fn is_plain(text: &str) -> bool {
-    let inside = |c: char| c.is_alphanumeric() || "-_./:%+@*=~^$;()? ".contains(c);
+    let inside = |c: char| {
+        let mark = matches!(
+            c,
+            '-' | '_'
+                | '.'
+                | '/'
+                | ':'
+                | '%'
+                | '+'
+                | '@'
+                | '*'
+                | '='
+                | '~'
+                | '^'
+                | '$'
+                | ';'
+                | '('
+                | ')'
+                | '?'
+                | ' '
+        );
+        mark || c.is_alphanumeric()
+    };
     let begins = text.starts_with(char::is_alphanumeric)
         || text.starts_with("::")
         || text
