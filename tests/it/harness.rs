@@ -8,7 +8,7 @@ pub mod client;
 pub mod folder;
 
 use std::fs;
-use std::io::Read;
+use std::io::{self, Read};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, ExitStatus, Output as Outcome, Stdio};
 use std::sync::{Arc, Condvar, Mutex, PoisonError};
@@ -20,6 +20,18 @@ use tempfile::TempDir;
 /// After so long an event that has to come will not.
 pub const PATIENCE: Duration = Duration::from_secs(20);
 
+/// Reads once, for as long as it takes. A read with a time limit fails on Linux when the process was stopped and goes
+/// on (signal(7), "Interruption of system calls"), as it does on a machine that puts its work to rest: nothing has
+/// happened to the connection then, although whoever waits for a slow answer might believe it cut.
+pub fn read(stream: &mut (impl Read + ?Sized), piece: &mut [u8]) -> io::Result<usize> {
+    loop {
+        match stream.read(piece) {
+            Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
+            read => return read,
+        }
+    }
+}
+
 /// What a stream of the server has said so far.
 #[derive(Clone, Default)]
 struct Output(Arc<(Mutex<String>, Condvar)>);
@@ -29,7 +41,7 @@ impl Output {
         let this = self.clone();
         thread::spawn(move || {
             let mut piece = [0; 4096];
-            while let Ok(count @ 1..) = stream.read(&mut piece) {
+            while let Ok(count @ 1..) = read(&mut stream, &mut piece) {
                 this.0.0.lock().unwrap().push_str(&String::from_utf8_lossy(&piece[..count]));
                 this.0.1.notify_all();
             }
@@ -256,4 +268,21 @@ pub fn settings(top: &str, own: &str) -> String {
 /// A file of the conformance data.
 pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
+}
+
+#[test]
+fn a_read_that_was_interrupted_is_no_end() {
+    /// Interrupted twice, then there.
+    struct Stopped(usize);
+    impl Read for Stopped {
+        fn read(&mut self, piece: &mut [u8]) -> io::Result<usize> {
+            self.0 += 1;
+            if self.0 < 3 {
+                return Err(io::ErrorKind::Interrupted.into());
+            }
+            piece[0] = b'x';
+            Ok(1)
+        }
+    }
+    assert_eq!(read(&mut Stopped(0), &mut [0; 8]).unwrap(), 1);
 }

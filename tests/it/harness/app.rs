@@ -9,7 +9,7 @@ use std::sync::{Arc, Condvar, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
-use super::PATIENCE;
+use super::{PATIENCE, read};
 
 /// An application that listens until the end of the test.
 pub struct App {
@@ -218,7 +218,7 @@ impl Talk {
     /// Reads once. `false`: the other side has closed.
     pub fn read(&mut self) -> bool {
         let mut piece = vec![0; 64 * 1024];
-        let count = self.stream.read(&mut piece).unwrap_or(0);
+        let count = read(&mut *self.stream, &mut piece).unwrap_or(0);
         self.unread.extend_from_slice(&piece[..count]);
         self.note(|connection| {
             connection.bytes.extend_from_slice(&piece[..count]);

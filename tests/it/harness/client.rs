@@ -1,12 +1,12 @@
 //! A client that sends raw bytes from an address of its choice and reads strictly.
 
-use std::io::{self, Read, Write};
+use std::io::{self, Write};
 use std::net::{Shutdown, SocketAddr, TcpStream};
 
 use socket2::{Domain, Socket, Type};
 
 use super::app::latin1;
-use super::{Innkeeper, PATIENCE};
+use super::{Innkeeper, PATIENCE, read};
 
 /// A connection to the server.
 pub struct Client {
@@ -46,7 +46,8 @@ pub struct Cut {
 #[derive(Clone, Copy, Debug)]
 enum Ending {
     Close,
-    Reset,
+    #[expect(dead_code, reason = "for the report of a test that has failed")]
+    Failed(io::ErrorKind),
 }
 
 impl Answer {
@@ -110,7 +111,7 @@ impl Client {
     /// Reads once; how many bytes came. Panics when nothing happens at all.
     fn read(&mut self) -> io::Result<usize> {
         let mut piece = vec![0; 64 * 1024];
-        let count = match self.stream.read(&mut piece) {
+        let count = match read(&mut self.stream, &mut piece) {
             Ok(count) => count,
             Err(error) if matches!(error.kind(), io::ErrorKind::WouldBlock | io::ErrorKind::TimedOut) => {
                 panic!("the server neither answers nor closes; it said {:?}", latin1(&self.unread))
@@ -126,7 +127,7 @@ impl Client {
         let how = match self.read() {
             Ok(1..) => return Ok(()),
             Ok(0) => Ending::Close,
-            Err(_) => Ending::Reset,
+            Err(error) => Ending::Failed(error.kind()),
         };
         Err(Cut { got: latin1(&std::mem::take(&mut self.unread)), how })
     }
@@ -190,7 +191,9 @@ impl Client {
             Some(length) => answer.body = self.exactly(length.parse().expect("a length"))?,
             None => match self.end() {
                 End::Closed(rest) => answer.body = rest.chars().map(|letter| letter as u8).collect(),
-                End::Reset(got) => return Err(Cut { got, how: Ending::Reset }),
+                End::Reset(got) => {
+                    return Err(Cut { got, how: Ending::Failed(io::ErrorKind::ConnectionReset) });
+                }
             },
         }
         Ok(answer)
