@@ -53,7 +53,7 @@ impl Reading<'_> {
                 Key::find(&path).filter(|key| scope == Scope::Own || key.owner == Owner::SillyTavern)
             {
                 if item.name.contains('.') { self.dotted(item, &path) } else { self.value(key, item, scope) }
-            } else if names(&join(&path, ""), scope).next().is_some() {
+            } else if !item.name.is_empty() && names(&join(&path, ""), scope).next().is_some() {
                 self.inner(item, &path, scope);
             } else {
                 self.unknown(item, prefix, scope);

@@ -577,3 +577,12 @@ fn help_and_misuse() {
     };
     assert_eq!(serve.ignored, ["corsProxy", "disableCsrf", "autorun"]);
 }
+
+/// SillyTavern leaves what it does not know alone, whatever it is called.
+#[test]
+fn a_name_that_is_empty_is_no_setting() {
+    let text = "\"\": 2\nport: 1\n";
+    let (file, none) = (std::path::Path::new("config.yaml"), Variables::default());
+    let settings = innkeeper::config::Settings::of_text(file, text, &Flags::default(), &none);
+    assert_eq!(settings.map_err(|problems| problems.to_string()).unwrap().port, 1);
+}

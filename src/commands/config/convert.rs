@@ -82,11 +82,12 @@ fn tell(sources: &Sources<'_>, target: Option<&PathBuf>, lost: &[String]) {
     let file = sources.file.display();
     for name in lost {
         ui::warning(&format!(
-            "`{name}` is nothing (null), which the other syntax cannot hold; it is left out"
+            "`{name}` is nothing, or holds it (null), which the other syntax cannot; it is left out"
         ));
     }
     let Some(target) = target else { return };
     ui::notice(&format!("Wrote the settings of {file} to {}", target.display()));
+    ui::notice(&format!("The comments in it are the standard ones; those of {file}, notes too, stay there"));
     let standard = |path: &Path| path.file_stem().is_some_and(|stem| stem == "config");
     let beside = target.parent() == sources.file.parent();
     if standard(&sources.file) && standard(target) && beside {

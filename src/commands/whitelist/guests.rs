@@ -7,6 +7,7 @@ use super::Wanted;
 use super::editing::{Editing, GUESTS};
 use super::known::{Known, covers};
 use super::list::{place, stay};
+use super::overlap::Overlap;
 use crate::config::document::Change;
 use crate::config::{Guest, Until, guest};
 use crate::error::{Error, Exit};
@@ -31,7 +32,7 @@ pub fn checked(entries: Vec<String>) -> Result<Vec<(String, Entry)>, Vec<Error>>
 /// Lets `entries` in for `length` from `now` on. Whoever is let in for as long already is not added.
 ///
 /// # Errors
-/// An end in no calendar; a file that cannot be changed.
+/// An end in no calendar; guests that are everybody together; a file that cannot be changed.
 pub fn add(
     mut editing: Editing,
     entries: &[(String, Entry)],
@@ -42,6 +43,7 @@ pub fn add(
     let invitation = Invitation { until: Until::after(now, length)?, note };
     let known = Known::of(&editing.settings.whitelist);
     let mut guests = editing.settings.guests.clone();
+    everybody_stays_out(&guests, entries, now)?;
     let is_in = |(text, entry): &(String, Entry)| {
         invitation.needless(&editing, &known, &guests, text, entry).is_some()
     };
@@ -65,6 +67,19 @@ pub fn add(
         editing.warnings.push(warning.to_owned());
     }
     editing.finish()
+}
+
+/// Everybody is no guest, not in two halves either.
+fn everybody_stays_out(guests: &[Guest], entries: &[(String, Entry)], now: SystemTime) -> Result<(), Error> {
+    let present = || guests.iter().filter(|guest| guest.is_in(now)).map(|guest| Some(&guest.entry));
+    let everybody = Overlap::of(present().chain(entries.iter().map(|(_, entry)| Some(entry)))).is_everyone();
+    if everybody && !Overlap::of(present()).is_everyone() {
+        return Err(Error::new("these guests are everybody, taken together, and everybody is no guest")
+            .hint(
+                "nothing was changed; name addresses or networks, such as `203.0.113.9` or `192.168.1.0/24`",
+            ));
+    }
+    Ok(())
 }
 
 /// What is said of each new guest.
