@@ -86,7 +86,8 @@ impl ListSource {
                     self
                 }
             },
-            Err(error) if error.kind() == io::ErrorKind::NotFound => self,
+            // A link to nothing is there: another list must not come into force because a disk is missing.
+            Err(error) if error.kind() == io::ErrorKind::NotFound && path.symlink_metadata().is_err() => self,
             Err(error) => {
                 let problem =
                     Problem::new(format!("{} is there and cannot be read: {error}", path.display()));

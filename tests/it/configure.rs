@@ -731,3 +731,38 @@ fn a_hint_about_any_entry_works_when_it_is_pasted() {
         assert_eq!(folder.text(name), "whitelist: [10.0.0.0/8]\n");
     }
 }
+
+/// As SillyTavern's own reader sees nothing there, only the link tells that a list was meant.
+#[test]
+#[cfg(unix)]
+fn a_list_behind_a_link_to_nothing_lets_no_other_into_force() {
+    let folder = Folder::with(&[("config.yaml", "whitelist: [10.0.0.0/8]\n")]);
+    std::os::unix::fs::symlink("gone.txt", folder.path("whitelist.txt")).unwrap();
+    for arguments in [&["whitelist", "test", "10.0.0.1"][..], &["whitelist", "add", "10.0.0.1"]] {
+        let output = folder.run(arguments);
+        assert_eq!(output.status.code(), Some(2));
+        let told = String::from_utf8(output.stderr).unwrap();
+        assert!(told.starts_with("error: whitelist.txt is there and cannot be read: "), "{told}");
+    }
+}
+
+#[test]
+fn a_list_without_entries_is_told() {
+    for (text, told) in [
+        ("whitelist: []\n", true),
+        ("whitelist: []\nwhitelistMode: false\n", false),
+        (
+            "whitelist: []\nlisten: true\nbasicAuthMode: true\nbasicAuthUser: {username: ann, password: long-enough}\n\
+          innkeeper: {satisfy: any}\n",
+            false,
+        ),
+        ("whitelist: []\ninnkeeper: {guests: [{address: 127.0.0.1}]}\n", false),
+    ] {
+        let output = Folder::with(&[("config.yaml", text)]).run(&["config", "check"]);
+        let warned = String::from_utf8(output.stderr).unwrap().contains(
+            "warning: config.yaml:1: the whitelist is empty, so nobody comes in, not even this computer\n\
+             hint: innkeeper whitelist add 127.0.0.1 ::1\n",
+        );
+        assert_eq!((warned, output.status.code()), (told, Some(0)), "{text}");
+    }
+}

@@ -94,7 +94,7 @@ pub fn settings(
     }
 }
 
-/// A list that keeps nobody out, and a list that is not the one in the settings.
+/// A list that keeps nobody out, or everybody, and a list that is not the one in the settings.
 fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings) {
     let told = |finding: &Finding| finding.kind == "everybody";
     if let Addresses::Listed(list) = &rules.policy.addresses
@@ -105,6 +105,21 @@ fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings)
             "everybody",
             Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
                 .hint(removal(rule.text(), flag)),
+        );
+    }
+    let password_is_enough = settings.satisfy == Satisfy::Any && settings.basic_auth_mode && settings.listen;
+    let nobody = settings.whitelist.entries.is_empty() && settings.guests.is_empty();
+    if settings.whitelist_mode && nobody && !password_is_enough {
+        let origin = match &settings.whitelist.origin {
+            ListOrigin::Setting(origin) => origin.to_string(),
+            ListOrigin::Text { path, .. } => path.display().to_string(),
+        };
+        findings.warn(
+            "nobody-listed",
+            Error::new(format!(
+                "{origin}: the whitelist is empty, so nobody comes in, not even this computer"
+            ))
+            .hint(format!("innkeeper whitelist add 127.0.0.1 ::1{flag}")),
         );
     }
     if let ListOrigin::Text { path, replaces } = &settings.whitelist.origin
