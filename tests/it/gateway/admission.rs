@@ -112,6 +112,11 @@ fn no_method_no_upgrade_and_no_body_gets_a_stranger_further() {
     assert_eq!(app.ended().len(), 0);
 }
 
+/// A head but for the time it was written at, which the second of two may well tell otherwise.
+fn undated(head: &str) -> Vec<&str> {
+    head.split("\r\n").filter(|line| !line.starts_with("date: ")).collect()
+}
+
 #[test]
 fn a_stranger_learns_nothing_about_hosts_or_passwords() {
     let app = App::fine();
@@ -130,7 +135,8 @@ fn a_stranger_learns_nothing_about_hosts_or_passwords() {
     ] {
         client.send(&request);
         let answer = client.answer();
-        assert_eq!((answer.status, &answer.head, &answer.body), (403, &plain.head, &plain.body), "{request}");
+        assert_eq!((answer.status, &answer.body), (403, &plain.body), "{request}");
+        assert_eq!(undated(&answer.head), undated(&plain.head), "{request}");
     }
     server.stop();
     assert_eq!(app.ended().len(), 0);

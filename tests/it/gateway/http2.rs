@@ -383,10 +383,13 @@ fn a_request_that_is_given_up_ends_at_the_application() {
     let secure = Secure::before(&app);
     let mut sender = secure.http2("127.0.0.1");
     for (number, ask) in [get("/"), request("POST", "/", &[], "hello")].into_iter().enumerate() {
-        let asked = sender.send_request(ask);
-        secure
-            .runtime
-            .spawn(async { tokio::time::timeout(Duration::from_millis(300), asked).await.map(drop) });
+        let asked = secure.runtime.spawn(sender.send_request(ask));
+        secure.wait(async {
+            while !app.now(|used| used.get(number).is_some_and(|one| one.requests == 1)) {
+                tokio::time::sleep(Duration::from_millis(5)).await;
+            }
+        });
+        asked.abort();
         // Its end is seen at the application, while the client's runtime runs beside.
         secure.wait(async {
             let seen = || app.now(|used| used.len() == number + 1 && used.iter().all(|one| one.ended));
