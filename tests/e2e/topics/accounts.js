@@ -54,8 +54,8 @@ for (const mode of modes) {
             await arrives(page, chat);
 
             assert.equal(await handleIn(page), 'alice');
-            // Once in full: SillyTavern itself proves the passed password anew with each of the hundreds of files.
-            if (scheme === 'http') await ready(page);
+            // Once in full, and not where SillyTavern itself proves a passed password anew for each of its hundreds of files.
+            if (mode === byHeader && scheme === 'http') await ready(page);
             assert.deepEqual(visited, oneSignIn);
             const ours = (await page.context().cookies()).filter(cookie => /innkeeper/i.test(cookie.name));
             const name = { http: 'innkeeper', https: '__Host-innkeeper' }[scheme];
@@ -178,27 +178,25 @@ test('a password that Innkeeper changes ends both sessions', patience, async t =
     assert.deepEqual(visited, oneSignIn, 'SillyTavern does not stumble over its session of the old password');
 });
 
-for (const mode of modes) {
-    test(`who signs in after somebody else is not them in SillyTavern, by ${mode.name}`, patience, async t => {
-        const tavern = await mode.tavern();
-        const gate = await startGate(tavern, { innkeeper: mode.innkeeper });
-        const page = await openPage(t);
-        await page.goto(gate.origin);
-        await fillForm(page, 'alice', passwords.alice);
-        await arrives(page, chat);
+test('who signs in after somebody else is not them in SillyTavern', patience, async t => {
+    const tavern = await byHeader.tavern();
+    const gate = await startGate(tavern, { innkeeper: byHeader.innkeeper });
+    const page = await openPage(t);
+    await page.goto(gate.origin);
+    await fillForm(page, 'alice', passwords.alice);
+    await arrives(page, chat);
 
-        const before = await page.context().cookies();
-        await page.goto(`${gate.origin}/.innkeeper/signout`);
-        await page.getByRole('button', { name: 'Sign out' }).click();
-        await page.getByRole('button', { name: 'Sign in' }).waitFor();
-        assert.deepEqual(await page.context().cookies(), [], "SillyTavern's session went with ours");
-        // Even if it had stayed, as it does where ours has run out.
-        await page.context().addCookies(before.filter(({ name }) => name.startsWith('session-')));
-        await fillForm(page, 'bob', passwords.bob);
-        await arrives(page, chat);
-        assert.equal(await handleIn(page), 'bob');
-    });
-}
+    const before = await page.context().cookies();
+    await page.goto(`${gate.origin}/.innkeeper/signout`);
+    await page.getByRole('button', { name: 'Sign out' }).click();
+    await page.getByRole('button', { name: 'Sign in' }).waitFor();
+    assert.deepEqual(await page.context().cookies(), [], "SillyTavern's session went with ours");
+    // Even if it had stayed, as it does where ours has run out.
+    await page.context().addCookies(before.filter(({ name }) => name.startsWith('session-')));
+    await fillForm(page, 'bob', passwords.bob);
+    await arrives(page, chat);
+    assert.equal(await handleIn(page), 'bob');
+});
 
 for (const scheme of schemes) {
     test(`a WebSocket opens with the cookie alone, and ends with the password, over ${scheme}`, patience, async t => {
