@@ -184,8 +184,11 @@ fn located(place: &str, error: &Error) -> Error {
     error.hints().iter().cloned().fold(Error::new(format!("{place}: {error}")), Error::hint)
 }
 
-/// How much is read at once, in bytes; no line that is longer holds an address.
-const BATCH: usize = 64 * 1024;
+/// The most that a batch holds, in bytes; no line that is longer holds an address.
+const BATCH: usize = 256 * 1024;
+
+/// How much is read at once, in bytes: with what is written about it, it fits beside the list in the fast memory.
+const AT_ONCE: usize = 64 * 1024;
 
 /// More than that would wait for the one that writes.
 const MOST_WORKERS: usize = 8;
@@ -320,7 +323,8 @@ impl Source {
         input[..self.rest.len()].copy_from_slice(&self.rest);
         let mut filled = mem::take(&mut self.rest).len();
         loop {
-            let count = match self.reader.read(&mut input[filled..]) {
+            let most = input.len().min(filled + AT_ONCE);
+            let count = match self.reader.read(&mut input[filled..most]) {
                 Err(error) if error.kind() == io::ErrorKind::Interrupted => continue,
                 count => count?,
             };
