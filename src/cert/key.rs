@@ -110,11 +110,7 @@ fn decrypt(
     let info = EncryptedPrivateKeyInfo::try_from(der).map_err(strange)?;
     let wrong = || {
         Error::new(format!("the passphrase does not open the key in `{}`", key.name))
-            .hint(format!(
-                "try others with `innkeeper cert check --cert {} --key {} --passphrase-stdin`",
-                quoted(cert.name),
-                quoted(key.name)
-            ))
+            .hint(trial(cert, key))
             .hint("it comes from `ssl.keyPassphrase`; put it in single quotes there")
     };
     let plain = info.decrypt(passphrase).map_err(|error| match error {
@@ -126,6 +122,15 @@ fn decrypt(
     // One wrong passphrase in 256 leaves a padding that looks right, and noise for a key.
     PrivateKeyInfo::try_from(plain.as_bytes()).map_err(|_| wrong())?;
     Ok(plain.as_bytes().to_vec())
+}
+
+/// The hint that tries a passphrase.
+pub(super) fn trial(cert: Source<'_>, key: Source<'_>) -> String {
+    format!(
+        "try one with `innkeeper cert check --cert {} --key {} --passphrase-stdin`",
+        quoted(cert.name),
+        quoted(key.name)
+    )
 }
 
 /// The hint that turns a key into one that is read here. OpenSSL asks for the passphrases itself.

@@ -40,10 +40,12 @@ pub fn probe(host: &str, port: u16) -> Result<Answer, Error> {
         Err(failure) => return server.in_clear(failure),
     };
     let mut protocols = server.old();
-    for (version, protocol) in [(&TLS12, Protocol::Tls12), (&TLS13, Protocol::Tls13)] {
-        if server.handshake(&[version]).is_ok() {
-            protocols.push(protocol);
-        }
+    // The second asks with more curves and ciphers than rustls has.
+    if server.handshake(&[&TLS12]).is_ok() || server.takes(Protocol::Tls12) {
+        protocols.push(Protocol::Tls12);
+    }
+    if server.handshake(&[&TLS13]).is_ok() {
+        protocols.push(Protocol::Tls13);
     }
     Ok(Answer::Tls { chain: first.chain, protocols, alpn: first.alpn })
 }
@@ -143,14 +145,17 @@ impl<'a> Server<'a> {
 
     /// Which of the versions before 1.2 it takes.
     fn old(&self) -> Vec<Protocol> {
-        let takes = |protocol: &Protocol| {
-            let Ok(mut stream) = self.connect() else { return false };
-            let mut start = [0; hello::ENOUGH];
-            stream.write_all(&hello::client(*protocol, self.host)).is_ok()
-                && stream.read_exact(&mut start).is_ok()
-                && hello::answers(&start, *protocol)
-        };
-        [Protocol::Tls10, Protocol::Tls11].into_iter().filter(takes).collect()
+        let old = [Protocol::Tls10, Protocol::Tls11].into_iter();
+        old.filter(|protocol| self.takes(*protocol)).collect()
+    }
+
+    /// Whether it goes on after a hand-made greeting in `protocol`.
+    fn takes(&self, protocol: Protocol) -> bool {
+        let Ok(mut stream) = self.connect() else { return false };
+        let mut start = [0; hello::ENOUGH];
+        stream.write_all(&hello::client(protocol, self.host)).is_ok()
+            && stream.read_exact(&mut start).is_ok()
+            && hello::answers(&start, protocol)
     }
 
     /// There was no handshake in TLS 1.2 or 1.3: is it old, or is it http?
@@ -158,7 +163,9 @@ impl<'a> Server<'a> {
         if failure.start.starts_with(b"HTTP/") {
             return Ok(Answer::PlainHttp);
         }
-        let protocols = self.old();
+        let mut protocols = self.old();
+        // It may have ciphers that rustls has not.
+        protocols.extend(self.takes(Protocol::Tls12).then_some(Protocol::Tls12));
         if !protocols.is_empty() {
             return Ok(Answer::Tls { chain: Vec::new(), protocols, alpn: None });
         }

@@ -10,7 +10,9 @@ use x509_parser::prelude::FromDer as _;
 
 use super::facts::Certificate;
 use super::finding::{Finding, Part};
+use crate::cert::pem::{self, Label};
 use crate::cert::{self, Source, key};
+use crate::error::Error;
 
 /// The certificates in `cert`; what the server would refuse about the two goes to `findings`.
 pub(super) fn read(
@@ -19,6 +21,8 @@ pub(super) fn read(
     passphrase: Option<&str>,
     findings: &mut Vec<Finding>,
 ) -> Vec<Certificate> {
+    // Without a file of its own the key may lie in the same one.
+    let key = key.or_else(|| pem::contains(cert, Label::is_key).then_some(cert));
     let mut refuse = |part, error| findings.push(Finding::Refused { part, error });
     let ders = match cert::certificates(cert, key.unwrap_or(cert)) {
         Ok(ders) => Ok(ders),
@@ -30,7 +34,7 @@ pub(super) fn read(
     let mut unread = false;
     if let Some(source) = key {
         match key::read(source, cert, passphrase) {
-            Err(error) => refuse(Part::Key, error),
+            Err(error) => refuse(Part::Key, asking(error, cert, source, passphrase)),
             Ok(der) => match (ring::sign::any_supported_type(&der), &ders) {
                 (Err(_), _) => refuse(Part::KeyKind, key::unusable(&der, source)),
                 (Ok(signing), Ok(chain)) => {
@@ -69,6 +73,15 @@ pub(super) fn read(
         }
     }
     read
+}
+
+/// For an encrypted key the command that tries a passphrase.
+fn asking(error: Error, cert: Source<'_>, key: Source<'_>, passphrase: Option<&str>) -> Error {
+    let is_encrypted = pem::contains(key, |label| label == Label::EncryptedPkcs8);
+    if passphrase.is_none_or(str::is_empty) && is_encrypted {
+        return error.hint(key::trial(cert, key));
+    }
+    error
 }
 
 /// The certificates in a file that is DER and not PEM, one behind the other.

@@ -436,7 +436,14 @@ impl fmt::Display for Finding {
             Self::BareName { entry, above } => write!(f, "`{entry}` does not cover `{above}` itself"),
             Self::NameMissing { name, present } => match present.as_slice() {
                 [] => write!(f, "it is not for `{name}`"),
-                present => write!(f, "it is not for `{name}`, only for `{}`", present.join("`, `")),
+                present => {
+                    let shown = present.len().min(SHOWN);
+                    write!(f, "it is not for `{name}`, only for `{}`", present[..shown].join("`, `"))?;
+                    match present.len() - shown {
+                        0 => Ok(()),
+                        more => write!(f, " and {more} more"),
+                    }
+                }
             },
             Self::OwnNamesMissing { names, .. } => {
                 let names: Vec<String> = names.iter().map(|name| format!("`{name}`")).collect();
@@ -497,6 +504,9 @@ impl fmt::Display for Finding {
         }
     }
 }
+
+/// So many names are shown in a line.
+const SHOWN: usize = 6;
 
 /// `1 day`, `3 days`.
 pub(super) fn counted(count: i64, what: &str) -> String {

@@ -16,10 +16,8 @@ impl Inspection {
         match problems.as_slice() {
             [] => {}
             [only] => return only.to_string(),
-            [first, rest @ ..] => {
-                let rest = i64::try_from(rest.len()).unwrap_or(i64::MAX);
-                return format!("{first}, and {} more", counted(rest, "problem"));
-            }
+            [first, _] => return format!("{first}, and 1 more problem"),
+            [first, rest @ ..] => return format!("{first}, and {} more problems", rest.len()),
         }
         let Some(own) = self.chain.first() else { return "nothing is known of it".to_owned() };
         let left = counted(self.at.days_to(own.not_after), "day");
@@ -32,7 +30,7 @@ impl Inspection {
             .collect();
         let trusts = match self.trust {
             Some(Trust::SelfSigned) => {
-                "clients accept it once they are told to trust it, as it is signed by itself".to_owned()
+                "signed by itself, so clients accept it once they are told to trust it".to_owned()
             }
             Some(Trust::Authority | Trust::System) => {
                 let authority = self.findings.iter().find_map(|finding| match finding {
@@ -43,7 +41,11 @@ impl Inspection {
             }
             _ => "all clients accept it".to_owned(),
         };
-        let but = if warns.is_empty() { String::new() } else { format!(", but not {}", warns.join("; ")) };
+        let but = if warns.is_empty() {
+            String::new()
+        } else {
+            format!("; some warn all the same ({})", warns.join("; "))
+        };
         format!("{trusts}{but}; {left} left")
     }
 

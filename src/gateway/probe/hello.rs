@@ -1,5 +1,5 @@
-//! The first message of TLS 1.0 and 1.1 (RFC 2246 and RFC 4346, section 7.4.1.2), which rustls does not speak: just
-//! enough to see whether a server would go on.
+//! The first message of TLS 1.0, 1.1 and 1.2 (RFC 2246, RFC 4346, RFC 5246, section 7.4.1.2) with the versions, ciphers
+//! and curves that rustls does not have: just enough to see whether a server would go on.
 
 use std::net::IpAddr;
 
@@ -30,6 +30,10 @@ pub(super) fn client(protocol: Protocol, host: &str) -> Vec<u8> {
     // `supported_groups` and `ec_point_formats`, RFC 8422: P-256, P-384, P-521; not compressed.
     extension(&mut extensions, 10, &[0, 6, 0, 23, 0, 24, 0, 25]);
     extension(&mut extensions, 11, &[1, 0]);
+    if protocol == Protocol::Tls12 {
+        // `signature_algorithms`, RFC 5246: SHA-256, 384, 512 and SHA-1, each with RSA and ECDSA.
+        extension(&mut extensions, 13, &[0, 16, 4, 1, 4, 3, 5, 1, 5, 3, 6, 1, 6, 3, 2, 1, 2, 3]);
+    }
     block(&mut body, &extensions);
 
     let mut message = vec![CLIENT_HELLO, 0];
@@ -56,6 +60,7 @@ fn version(protocol: Protocol) -> [u8; 2] {
     match protocol {
         Protocol::Tls10 => [3, 1],
         Protocol::Tls11 => [3, 2],
+        // 1.3 says so in an extension, and is never asked for here.
         Protocol::Tls12 | Protocol::Tls13 => [3, 3],
     }
 }
