@@ -149,16 +149,21 @@ fn mismatch(certified: &CertifiedKey, cert: Source<'_>, key: Source<'_>) -> Erro
         "the key in `{}` does not belong to the certificate in `{}`",
         key.name, cert.name
     ));
-    let fits = |leaf: &CertificateDer<'static>| {
-        CertifiedKey::new(vec![leaf.clone()], Arc::clone(&certified.key)).keys_match().is_ok()
-    };
-    match certified.cert.iter().position(fits) {
+    match owner(certified) {
         Some(place) => error
             .hint(format!("it belongs to certificate number {} of that file: put that one first", place + 1)),
         None => {
             error.hint("name the key that the certificate was made with in `ssl.keyPath`").hint(new_pair())
         }
     }
+}
+
+/// The place of the certificate that the key belongs to.
+fn owner(certified: &CertifiedKey) -> Option<usize> {
+    let fits = |leaf: &CertificateDer<'static>| {
+        CertifiedKey::new(vec![leaf.clone()], Arc::clone(&certified.key)).keys_match().is_ok()
+    };
+    certified.cert.iter().position(fits)
 }
 
 /// The first certificate is not one that TLS can show. Without extensions `openssl x509 -req` makes version

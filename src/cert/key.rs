@@ -52,7 +52,8 @@ pub(super) fn read(
 
 /// Why rustls would not take `der`: what kind of key it is, where that can be told.
 pub(super) fn unusable(der: &PrivateKeyDer<'_>, key: Source<'_>) -> Error {
-    let usable = "usable are RSA with 2048, 3072 or 4096 bits, P-256, P-384 and Ed25519";
+    let usable =
+        "usable are RSA with 2048, 3072 or 4096 bits, P-256 and P-384 (Ed25519 too, but not for browsers)";
     match Kind::of(der) {
         Kind::Named(name) => {
             Error::new(format!("the key in `{}` is of the kind {name}, which is not supported", key.name))
@@ -269,7 +270,8 @@ wLxquX9FBttX4VQOtkSCSA==
 -----END ENCRYPTED PRIVATE KEY-----";
 
     const CONVERT: &str = "convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in 'key.pem' -out 'key.pem.new'`, then name the new file";
-    const USABLE: &str = "usable are RSA with 2048, 3072 or 4096 bits, P-256, P-384 and Ed25519";
+    const USABLE: &str =
+        "usable are RSA with 2048, 3072 or 4096 bits, P-256 and P-384 (Ed25519 too, but not for browsers)";
     const CHECK: &str = "check it with `openssl pkey -noout -check -in 'key.pem'`";
 
     fn key(bytes: &[u8]) -> Source<'_> {

@@ -53,6 +53,9 @@ pub fn probe(host: &str, port: u16) -> Result<Answer, Error> {
 /// How long it may take to connect, and how long to shake hands.
 const LIMIT: Duration = Duration::from_secs(5);
 
+/// How long an answer in clear may take, of one who has not said a word so far.
+const SHORT: Duration = Duration::from_secs(2);
+
 /// Who is asked.
 struct Server<'a> {
     host: &'a str,
@@ -163,15 +166,18 @@ impl<'a> Server<'a> {
         if failure.start.starts_with(b"HTTP/") {
             return Ok(Answer::PlainHttp);
         }
-        let mut protocols = self.old();
+        let is_silent = matches!(failure.error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        // Who has said nothing to the newest versions says nothing to the oldest, and time is short.
+        let mut protocols = if is_silent { Vec::new() } else { self.old() };
         // It may have ciphers that rustls has not.
-        protocols.extend(self.takes(Protocol::Tls12).then_some(Protocol::Tls12));
+        protocols.extend((!is_silent && self.takes(Protocol::Tls12)).then_some(Protocol::Tls12));
         if !protocols.is_empty() {
             return Ok(Answer::Tls { chain: Vec::new(), protocols, alpn: None });
         }
         // Some wait for the end of a line that a handshake does not have.
         let mut start = [0; 5];
         let asked = self.connect().and_then(|mut stream| {
+            stream.deadline = Instant::now() + SHORT;
             stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n")?;
             stream.read_exact(&mut start)
         });

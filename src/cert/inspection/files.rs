@@ -24,7 +24,7 @@ pub(super) fn read(
     // Without a file of its own the key may lie in the same one.
     let key = key.or_else(|| pem::contains(cert, Label::is_key).then_some(cert));
     let mut refuse = |part, error| findings.push(Finding::Refused { part, error });
-    let ders = match cert::certificates(cert, key.unwrap_or(cert)) {
+    let mut ders = match cert::certificates(cert, key.unwrap_or(cert)) {
         Ok(ders) => Ok(ders),
         Err(error) => {
             refuse(Part::Certificate, error);
@@ -35,7 +35,7 @@ pub(super) fn read(
     if let Some(source) = key {
         match key::read(source, cert, passphrase) {
             Err(error) => refuse(Part::Key, asking(error, cert, source, passphrase)),
-            Ok(der) => match (ring::sign::any_supported_type(&der), &ders) {
+            Ok(der) => match (ring::sign::any_supported_type(&der), &mut ders) {
                 (Err(_), _) => refuse(Part::KeyKind, key::unusable(&der, source)),
                 (Ok(signing), Ok(chain)) => {
                     let certified = CertifiedKey::new(chain.clone(), signing);
@@ -43,6 +43,10 @@ pub(super) fn read(
                         Ok(()) => {}
                         Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
                             refuse(Part::Match, cert::mismatch(&certified, cert, source));
+                            // What else there is to say is about the one that is meant.
+                            if let Some(place) = cert::owner(&certified) {
+                                chain[..=place].rotate_right(1);
+                            }
                         }
                         Err(error) => {
                             unread = true;

@@ -94,7 +94,7 @@ pub(super) fn of(finding: &Finding, place: &Place, origin: Origin) -> Vec<String
             Origin::Public => vec!["name each host in the next one".to_owned()],
             Origin::Own => create(place, ", which names each host"),
         },
-        Finding::BareName { above, .. } => with_name(above, place, origin),
+        Finding::BareName { above, .. } => with_name(above, place, origin).into_iter().take(1).collect(),
         Finding::NameMissing { name, .. } => with_name(&name.to_string(), place, origin),
         Finding::OwnNamesMissing { instead, .. } => own_names(instead.as_deref(), place, origin),
         Finding::SelfSigned { .. } => match place {

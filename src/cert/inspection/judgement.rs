@@ -28,8 +28,8 @@ fn dates(certificate: &Certificate, trust: Trust, warn_days: u16, now: Moment, f
     let (from, until) = (certificate.not_before, certificate.not_after);
     let left = now.days_to(until);
     if now < from {
-        // One day for what is less than a day.
-        findings.push(Finding::NotYetValid { from, days: now.days_to(from) + 1 });
+        // Begun days count: tomorrow is in one day.
+        findings.push(Finding::NotYetValid { from, days: -from.days_to(now) });
     } else if until < now {
         findings.push(Finding::Expired { on: until, days: until.days_to(now) });
     } else if left <= i64::from(warn_days) {
@@ -37,13 +37,10 @@ fn dates(certificate: &Certificate, trust: Trust, warn_days: u16, now: Moment, f
     }
     let days = certificate.days();
     let public = matches!(trust, Trust::Public | Trust::Incomplete);
-    let limit = match days {
-        ..=PUBLIC_DAYS => None,
-        _ if public => Some(Limit::Public),
-        ..=APPLE_DAYS => Some(Limit::Advised),
-        _ => Some(Limit::Apple),
-    };
-    findings.extend(limit.map(|limit| Finding::LongLife { days, limit }));
+    if days > PUBLIC_DAYS {
+        let advised = if days > APPLE_DAYS { Limit::Apple } else { Limit::Advised };
+        findings.push(Finding::LongLife { days, limit: if public { Limit::Public } else { advised } });
+    }
 }
 
 fn names(certificate: &Certificate, trust: Trust, terms: &Terms<'_>, findings: &mut Vec<Finding>) {
@@ -114,11 +111,10 @@ fn usage(certificate: &Certificate, findings: &mut Vec<Finding>) {
         findings.push(Finding::OldVersion { version: certificate.version });
     }
     match certificate.usage {
-        Usage::Server => {}
         Usage::Other => findings.push(Finding::NotForServers),
-        // What has no extensions has no usage either; the version says it.
         Usage::Unsaid if certificate.version >= 3 => findings.push(Finding::UsageUnsaid),
-        Usage::Unsaid => {}
+        // What has no extensions has no usage either; the version says it.
+        Usage::Server | Usage::Unsaid => {}
     }
     if !certificate.may_sign {
         findings.push(Finding::MayNotSign);

@@ -28,7 +28,8 @@ impl Inspection {
             })
             .map(|(client, _)| client.to_string())
             .collect();
-        let trusts = match self.trust {
+        let some = warns.join("; ");
+        let all = match self.trust {
             Some(Trust::SelfSigned) => {
                 "signed by itself, so clients accept it once they are told to trust it".to_owned()
             }
@@ -39,14 +40,11 @@ impl Inspection {
                 });
                 format!("clients accept it once they trust `{}`", authority.unwrap_or("its authority"))
             }
-            _ => "all clients accept it".to_owned(),
+            _ if warns.is_empty() => "all clients accept it".to_owned(),
+            _ => return format!("some clients warn of it ({some}); {left} left"),
         };
-        let but = if warns.is_empty() {
-            String::new()
-        } else {
-            format!("; some warn all the same ({})", warns.join("; "))
-        };
-        format!("{trusts}{but}; {left} left")
+        let but = if warns.is_empty() { String::new() } else { format!("; some warn all the same ({some})") };
+        format!("{all}{but}; {left} left")
     }
 
     fn facts(&self, own: &Certificate, f: &mut fmt::Formatter<'_>) -> fmt::Result {

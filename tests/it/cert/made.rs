@@ -1,5 +1,7 @@
 //! Certificates made for a test: an authority, what it signs, and what may be wrong with that.
 
+use std::time::{Duration, SystemTime, UNIX_EPOCH};
+
 use rcgen::{
     BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
     KeyPair, PKCS_ECDSA_P256_SHA256, SanType, SignatureAlgorithm, date_time_ymd,
@@ -13,7 +15,8 @@ pub struct Made {
     pub der: Vec<u8>,
     /// Its key in PEM.
     pub key: String,
-    params: CertificateParams,
+    /// What it was made from.
+    pub params: CertificateParams,
 }
 
 /// What a server's certificate is like where nothing is wrong with it.
@@ -25,6 +28,38 @@ pub fn server(names: &[&str]) -> CertificateParams {
     params.not_before = date_time_ymd(2026, 11, 1);
     params.not_after = date_time_ymd(2027, 2, 1);
     params
+}
+
+/// The same, for the clock of this computer: ten days old, with 80 days left.
+pub fn server_now(names: &[&str]) -> CertificateParams {
+    let mut params = server(names);
+    let now = SystemTime::now().duration_since(UNIX_EPOCH).unwrap();
+    let today = date_time_ymd(1970, 1, 1) + now;
+    let days = |days: u64| Duration::from_hours(24 * days);
+    params.not_before = today - days(10);
+    // Not on the edge of a day.
+    params.not_after = today + days(80) + Duration::from_hours(12);
+    params
+}
+
+/// What stands in `text` and is another one in every run.
+pub fn redacted(text: &str, params: &CertificateParams) -> String {
+    const LENGTH: usize = 95;
+    let line = |line: &str| {
+        let place =
+            ["SHA-256    ", "\"sha256\": \""].iter().find_map(|mark| Some(line.find(mark)? + mark.len()));
+        match place {
+            Some(at) => format!("{}{{fingerprint}}{}\n", &line[..at], &line[at + LENGTH..]),
+            None => format!("{line}\n"),
+        }
+    };
+    let mut text: String = text.lines().map(line).collect();
+    for (time, name) in [(params.not_before, "{from}"), (params.not_after, "{until}")] {
+        let (hour, minute, second) = time.time().as_hms();
+        let date = time.date().to_string();
+        text = text.replace(&format!("{date}T{hour:02}:{minute:02}:{second:02}Z"), name).replace(&date, name);
+    }
+    text
 }
 
 /// What an authority's is like.

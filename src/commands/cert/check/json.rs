@@ -55,7 +55,8 @@ struct Finding {
 
 #[derive(Serialize)]
 struct Client {
-    client: &'static str,
+    #[serde(rename = "client")]
+    kind: &'static str,
     verdict: &'static str,
     reason: Option<String>,
     fix: Option<String>,
@@ -76,7 +77,7 @@ impl Row {
             fixes: inspection.fixes(finding),
         });
         let clients = inspection.verdicts().map(|(client, verdict)| Client {
-            client: client.word(),
+            kind: client.word(),
             verdict: verdict.word(),
             reason: verdict.reason(client),
             fix: verdict.finding().and_then(|finding| inspection.fixes(finding).into_iter().next()),

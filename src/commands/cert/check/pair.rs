@@ -7,7 +7,7 @@ use super::{Look, own_names};
 use crate::cert::Source;
 use crate::cert::inspection::finding::{Danger, Exposure};
 use crate::cert::inspection::{Inspection, Material};
-use crate::config::{Secret, Settings};
+use crate::config::{Secret, Settings, Ssl};
 use crate::error::{Error, quoted_file};
 
 /// Inspects every pair of the settings; `flag` finds them again.
@@ -16,12 +16,25 @@ use crate::error::{Error, quoted_file};
 /// Files that cannot be read.
 pub fn of_settings(settings: &Settings, flag: &str, look: &Look<'_>) -> Result<Vec<Inspection>, Vec<Error>> {
     let ssl = &settings.ssl;
+    if !ssl.enabled && !ssl.cert_path.exists() {
+        return Err(vec![no_https(ssl, flag)]);
+    }
     let passphrase = look.passphrase.or(ssl.key_passphrase.as_ref().map(Secret::reveal));
     let files = Files::read(&ssl.cert_path, Some(&ssl.key_path), passphrase).map_err(|errors| {
         let new = format!("make a new pair for this machine with `innkeeper cert create --apply{flag}`");
         errors.into_iter().map(|error| error.hint(new.clone())).collect::<Vec<_>>()
     })?;
     Ok(vec![files.inspect(flag, look)])
+}
+
+/// There is nothing to check yet.
+fn no_https(ssl: &Ssl, flag: &str) -> Error {
+    Error::new(format!(
+        "https is off (`ssl.enabled`), and there is no certificate at `{}`",
+        ssl.cert_path.display()
+    ))
+    .hint(format!("make one for this machine: `innkeeper cert create --apply{flag}`"))
+    .hint("or check another: `innkeeper cert check --cert FILE --key FILE`")
 }
 
 /// The two files, read.
