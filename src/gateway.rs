@@ -1,9 +1,13 @@
 //! The server: listeners, the gate, forwarding, files, pages, the journal.
 
+/// Plain http on a port of https.
+pub mod astray;
 /// Where a message body ends, and how it is written on.
 pub mod body;
 /// Read buffers, lent out per worker thread.
 pub mod buffer;
+/// The certificates in force.
+pub mod certificates;
 /// One HTTP/1 client.
 pub mod connection;
 /// What a header field means to a gateway.
@@ -16,6 +20,8 @@ pub mod flow;
 pub mod forward;
 /// Judges request heads.
 pub mod gate;
+/// The first bytes on a port of TLS.
+pub mod handshake;
 /// SillyTavern's heartbeat file.
 pub mod heartbeat;
 /// HTTP/1.1 message heads.
@@ -68,6 +74,7 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
+use certificates::{Certificates, Following, Look};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
 use journal::Journal;
@@ -93,8 +100,8 @@ pub struct Server {
     pub read_again: ReadAgain,
     /// How the files looked when they were read.
     pub seen: Fingerprint,
-    /// The certificate, if it is a TLS server.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The certificates, if it is a TLS server, and how their files looked when they were read.
+    pub tls: Option<(Certificates, Look)>,
     /// Where visits are told.
     pub journal: Journal,
     /// By what it is asked to stop.
@@ -110,21 +117,20 @@ impl Server {
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (following, certificates) = self.tls.map(follow).unzip();
         let shared = Arc::new(Shared {
             journal: self.journal.clone(),
             proving: Proving::new(workers),
             limits: Limits::of(&settings.limits),
+            certificates,
             epoch: Instant::now(),
         });
         let heartbeat = Heartbeat::of(settings.heartbeat_interval, &settings.data_root);
         let (rules, changes) = channel::channel(Arc::new(self.rules));
         let (stop, stopping) = channel::channel(Stop::No);
-        // The sender is for a certificate that is renewed while the server runs.
-        let (_certificate, tls) = self.tls.map(channel::channel).unzip();
         let closing = Arc::new(Closing::default());
         let worker = Worker {
             gate: Gate::new(shared, changes),
-            tls,
             handshake: settings.limits.handshake_timeout,
             max_connections: settings.limits.max_connections.map_or(usize::MAX, |limit| limit as usize),
             closing: Arc::clone(&closing),
@@ -140,6 +146,7 @@ impl Server {
             resolved: self.resolved,
             read_again: self.read_again,
             seen: self.seen,
+            certificates: following,
             rules,
             journal: self.journal.clone(),
         };
@@ -172,6 +179,12 @@ impl Server {
         self.journal.close();
         Ok(())
     }
+}
+
+/// Where the certificates go while the server runs, and where they are taken from.
+fn follow((certificates, seen): (Certificates, Look)) -> (Following, channel::Receiver<Arc<Certificates>>) {
+    let (sender, receiver) = channel::channel(Arc::new(certificates));
+    (Following::new(sender, seen), receiver)
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

@@ -1,14 +1,13 @@
 //! What is read besides the settings before the door opens: accounts, certificate, key. The same for `serve` and for
 //! the commands that tell what `serve` would say.
 
-use std::path::Path;
 use std::time::SystemTime;
 
-use crate::cert::{self, Pair};
 use crate::config::schema::Key;
 use crate::config::{self, Origin, Settings};
 use crate::error::Error;
 use crate::gateway;
+use crate::gateway::certificates;
 use crate::gateway::rules::{Making, Resolved, Rules};
 use crate::policy::account::Accounts;
 use crate::policy::host::HostPattern;
@@ -27,32 +26,6 @@ pub fn accounts(settings: &Settings) -> Result<Accounts, Error> {
         return Ok(Accounts::new([store::first_account()]));
     }
     store::read(&settings.data_root)
-}
-
-/// The certificate and its key.
-///
-/// # Errors
-/// A file that cannot be read, or that is no certificate or not its key.
-pub fn pair(settings: &Settings) -> Result<Pair, Error> {
-    let ssl = &settings.ssl;
-    let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
-    let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;
-    let (certificate_name, key_name) =
-        (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
-    Pair::read(
-        cert::Source { name: &certificate_name, bytes: &certificate },
-        cert::Source { name: &key_name, bytes: &key },
-        ssl.key_passphrase.as_ref().map(config::Secret::reveal),
-    )
-}
-
-fn read(path: &Path, what: &str, setting: &str, flag: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(format!("cannot read the {what} `{}` of `{setting}`", path.display()))
-            .caused_by(error)
-            .hint(format!("name the file: `innkeeper serve --ssl {flag} FILE`"))
-            .hint("without https: `innkeeper serve --no-ssl`")
-    })
 }
 
 /// What `serve` makes of settings before it opens a socket: everything it would refuse, in one go.
@@ -93,7 +66,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
     let mut settings = settings.clone();
     let own_accounts = accounts(&settings).map_err(|error| refuse("accounts", error)).ok();
     if settings.ssl.enabled
-        && let Err(error) = pair(&settings).and_then(|pair| pair.server_config())
+        && let Err(error) = certificates::Certificates::read(&settings, None)
     {
         refuse("certificate", error);
     }

@@ -29,7 +29,8 @@ impl Certificate {
         let lacking = |what: String| {
             let mut fault = Fault::new(node, &what);
             fault.found.clear();
-            fault.hint = Some("a certificate has `certPath` and `keyPath`, and may have `keyPassphrase`".into());
+            fault.hint =
+                Some("a certificate has `certPath` and `keyPath`, and may have `keyPassphrase`".into());
             fault
         };
         if let Some(unknown) = items.iter().find(|item| !FIELDS.contains(&item.name.as_str())) {
@@ -42,9 +43,8 @@ impl Certificate {
             path.map(PathBuf::from).ok_or_else(|| unfit(node, name, "a path"))
         };
         let (cert_path, key_path) = (path("certPath")?, path("keyPath")?);
-        let passphrase = field("keyPassphrase").map(|node| {
-            node.text().map(Secret::new).ok_or_else(|| unfit(node, "keyPassphrase", "text"))
-        });
+        let passphrase = field("keyPassphrase")
+            .map(|node| node.text().map(Secret::new).ok_or_else(|| unfit(node, "keyPassphrase", "text")));
         let key_passphrase = passphrase.transpose()?.filter(|passphrase| !passphrase.is_empty());
         Ok(Self { cert_path, key_path, key_passphrase })
     }

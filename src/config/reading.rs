@@ -147,9 +147,10 @@ impl Reading<'_> {
         let path = join(prefix, &item.name);
         // `ssl.certificates` stands in a section that SillyTavern has too.
         let own = scope == Scope::Top
-            && KEYS.iter().filter(|key| key.owner == Owner::Innkeeper).any(|key| {
-                key.path == path || (at_top && first(key.path) == item.name)
-            });
+            && KEYS
+                .iter()
+                .filter(|key| key.owner == Owner::Innkeeper)
+                .any(|key| key.path == path || (at_top && first(key.path) == item.name));
         // Nothing is nearer to a name than itself.
         if at_top && !own && FOREIGN_KEYS.contains(&item.name.as_str()) {
             return;
