@@ -220,7 +220,10 @@ impl Following {
             if let Some(expires) = pair.expires()
                 && let Some(end) = ending(expires, SystemTime::now())
             {
-                let text = format!("{} {end}; look at it with `innkeeper cert check`", subject(path, pair));
+                let text = format!(
+                    "the certificate {} {end}; look at it with `innkeeper cert check`",
+                    subject(path, pair)
+                );
                 journal.certificate_expires(text, expires);
             }
         }

@@ -248,7 +248,7 @@ mod tests {
             "x_authentik_uid",
             "X-Forwarded-User",
             "X_Forwarded-For",
-            "X-Forwarded-Proto",
+            "X_Forwarded-Proto",
             "Tailscale-User-Login",
             "x_real_ip",
             "CF_Connecting_IP",
@@ -269,6 +269,10 @@ mod tests {
         }
         assert_eq!(Field::of(b"x-forwarded-for"), Field::XForwardedFor);
         assert_eq!(Field::of(b"X-Real-IP"), Field::XRealIp);
+        assert_eq!(Field::of(b"X-Forwarded-Proto"), Field::XForwardedProto);
+        for read in [Field::XForwardedFor, Field::XForwardedProto, Field::XRealIp, Field::Forwarded] {
+            assert!(!read.passes_to_upstream());
+        }
         for odd in [&b"Content_Length"[..], b"Coo.kie", b"set_cookie", b"Sec_Fetch-Site", b"Connection."] {
             assert_eq!(Field::of(odd), Field::Other);
         }

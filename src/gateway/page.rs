@@ -769,6 +769,7 @@ Or show a folder of files
             Page::UpstreamDown { upstream: text, why: text },
             Page::UpstreamSilent { upstream: text, seconds: 1 },
             Page::HttpsRequired { url: text },
+            Page::HttpsHere { address: text },
             Page::MethodNotAllowed { allow: text },
             Page::Welcome {
                 address: text,
@@ -933,6 +934,7 @@ Or show a folder of files
             Page::UpstreamSilent { upstream: "http://127.0.0.1:8000", seconds: 90 },
             Page::Busy { retry_after_seconds: 2 },
             Page::HttpsRequired { url: "https://den.example:8000/chat" },
+            Page::HttpsHere { address: "https://den.example:8000/" },
             Page::NotFound,
             Page::MethodNotAllowed { allow: "GET, HEAD" },
             Page::HeadTooLarge,

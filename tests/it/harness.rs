@@ -6,6 +6,7 @@
 pub mod app;
 pub mod client;
 pub mod folder;
+pub mod tls;
 
 use std::fs;
 use std::io::{self, Read};
@@ -181,6 +182,11 @@ impl Innkeeper {
     /// Removes a file of its folder.
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its resident memory in KiB, where the system tells.
