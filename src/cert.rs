@@ -4,7 +4,7 @@
 //! Pure: no file, no clock. So a pair that exists can be served, but it may have expired.
 
 mod key;
-mod keyring;
+mod pairs;
 mod pem;
 
 use std::fmt;
@@ -20,7 +20,7 @@ use webpki::EndEntityCert;
 
 use crate::error::Error;
 
-pub use self::keyring::Keyring;
+pub use self::pairs::Pairs;
 use self::pem::{Block, Label, Wanted};
 
 /// The bytes of a file, and the path that messages call it by.
@@ -68,13 +68,13 @@ impl Pair {
         }
     }
 
-    /// The server's side of TLS with this pair for every name, see [`Keyring::server_config`].
+    /// The server's side of TLS with this pair for every name, see [`Pairs::server_config`].
     ///
     /// # Errors
     ///
     /// The system gives no random bytes for the ticket keys.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
-        Keyring::new(self.clone(), Vec::new()).server_config(None)
+        Pairs::new(self.clone(), Vec::new()).server_config(None)
     }
 
     /// The DNS names of the server's own certificate (`subjectAltName`), in its order, wildcards such as

@@ -61,7 +61,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     } else {
         None
     };
-    let own_names = names::of_server(tls.as_ref().map(|(certificates, _)| &certificates.keyring));
+    let own_names = names::of_server(tls.as_ref().map(|(certificates, _)| &certificates.pairs));
     let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;

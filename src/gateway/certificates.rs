@@ -14,7 +14,7 @@ use tokio::time::Instant;
 
 use super::journal::Journal;
 use super::reload::Fingerprint;
-use crate::cert::{Keyring, Pair, Source};
+use crate::cert::{Pair, Pairs, Source};
 use crate::config::{Secret, Settings, Ssl};
 use crate::error::Error;
 
@@ -32,7 +32,7 @@ const AGAIN: Duration = Duration::from_secs(1);
 #[derive(Debug)]
 pub struct Certificates {
     /// The certificates.
-    pub keyring: Keyring,
+    pub pairs: Pairs,
     /// TLS with them.
     pub config: Arc<ServerConfig>,
 }
@@ -43,9 +43,9 @@ impl Certificates {
     /// # Errors
     /// A file that cannot be read, or that is no certificate or not its key.
     pub fn read(settings: &Settings, before: Option<&Self>) -> Result<Self, Error> {
-        let keyring = keyring(settings)?;
-        let config = keyring.server_config(before.map(|before| &*before.config))?;
-        Ok(Self { keyring, config })
+        let pairs = pairs(settings)?;
+        let config = pairs.server_config(before.map(|before| &*before.config))?;
+        Ok(Self { pairs, config })
     }
 }
 
@@ -53,7 +53,7 @@ impl Certificates {
 ///
 /// # Errors
 /// A file that cannot be read, or that is no certificate or not its key.
-pub fn keyring(settings: &Settings) -> Result<Keyring, Error> {
+pub fn pairs(settings: &Settings) -> Result<Pairs, Error> {
     let ssl = &settings.ssl;
     let certificate =
         read(&ssl.cert_path, "certificate", "ssl.certPath", |error| without_https(error, "--certPath"))?;
@@ -67,7 +67,7 @@ pub fn keyring(settings: &Settings) -> Result<Keyring, Error> {
         pair((&other.cert_path, &certificate), (&other.key_path, &key), other.key_passphrase.as_ref())
             .map_err(|error| of_entry(&error, &entry))
     });
-    Ok(Keyring::new(first, others.collect::<Result<_, _>>()?))
+    Ok(Pairs::new(first, others.collect::<Result<_, _>>()?))
 }
 
 fn pair(
@@ -191,8 +191,8 @@ impl Following {
         match Certificates::read(settings, Some(&before)) {
             Ok(certificates) => {
                 self.state = State::Good;
-                let is_old = |pair: &Pair| before.keyring.pairs().any(|old| old.chain() == pair.chain());
-                let new = named(&certificates.keyring, settings).filter(|(_, pair)| !is_old(pair));
+                let is_old = |pair: &Pair| before.pairs.iter().any(|old| old.chain() == pair.chain());
+                let new = named(&certificates.pairs, settings).filter(|(_, pair)| !is_old(pair));
                 let new = new.map(|(path, pair)| (loaded(path, pair), pair.expires())).collect();
                 self.sender.send_replace(Arc::new(certificates));
                 Some(Renewal { new })
@@ -216,7 +216,7 @@ impl Following {
     /// Tells of those that end soon.
     fn warn(&self, settings: &Settings, journal: &Journal) {
         let certificates = Arc::clone(&self.sender.borrow());
-        for (path, pair) in named(&certificates.keyring, settings) {
+        for (path, pair) in named(&certificates.pairs, settings) {
             if let Some(expires) = pair.expires()
                 && let Some(end) = ending(expires, SystemTime::now())
             {
@@ -231,9 +231,9 @@ impl Following {
 }
 
 /// The pairs with the paths they were read from. Where the settings have changed meanwhile, only those they name.
-fn named<'a>(keyring: &'a Keyring, settings: &'a Settings) -> impl Iterator<Item = (&'a Path, &'a Pair)> {
+fn named<'a>(pairs: &'a Pairs, settings: &'a Settings) -> impl Iterator<Item = (&'a Path, &'a Pair)> {
     let others = settings.ssl.certificates.iter().map(|other| &*other.cert_path);
-    std::iter::once(&*settings.ssl.cert_path).chain(others).zip(keyring.pairs())
+    std::iter::once(&*settings.ssl.cert_path).chain(others).zip(pairs.iter())
 }
 
 fn loaded(path: &Path, pair: &Pair) -> String {

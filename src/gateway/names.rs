@@ -6,7 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
-use crate::cert::Keyring;
+use crate::cert::Pairs;
 use crate::policy::address::{Entry, IpPattern, Preset};
 
 use super::rules::Resolved;
@@ -101,9 +101,9 @@ pub fn own_names() -> Vec<String> {
 
 /// The names a server goes by: the machine's, and those in its certificates.
 #[must_use]
-pub fn of_server(certificates: Option<&Keyring>) -> Vec<String> {
+pub fn of_server(certificates: Option<&Pairs>) -> Vec<String> {
     let mut names = own_names();
-    names.extend(certificates.into_iter().flat_map(Keyring::names));
+    names.extend(certificates.into_iter().flat_map(Pairs::names));
     names
 }
 

@@ -112,7 +112,7 @@ impl Reload {
     fn look_at_certificates(&mut self) {
         let Some(following) = &mut self.certificates else { return };
         let Some(renewal) = following.look(self.making.settings(), &self.journal) else { return };
-        let names = names::of_server(Some(&following.sender.borrow().keyring));
+        let names = names::of_server(Some(&following.sender.borrow().pairs));
         self.making.go_by(names);
         match self.making.rules(&self.resolved, SystemTime::now()) {
             Ok((rules, _)) => self.put(rules),

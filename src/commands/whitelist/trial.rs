@@ -113,7 +113,7 @@ impl Served {
         let accounts = opening::accounts(&settings)?;
         let secure = settings.ssl.enabled;
         let own_names = match host {
-            Some(_) if secure => names::of_server(Some(&certificates::keyring(&settings)?)),
+            Some(_) if secure => names::of_server(Some(&certificates::pairs(&settings)?)),
             Some(_) => names::of_server(None),
             None => Vec::new(),
         };

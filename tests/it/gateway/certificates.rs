@@ -184,7 +184,7 @@ fn what_is_wrong_with_an_entry_is_told_with_its_number() {
         ),
         (
             "{certPath: tls/cert.pem, keyPath: tls/key.pem, keyPassphrase: [hunter2]}",
-            "error: config.yaml:8:65: entry 2 of `innkeeper.ssl.certificates` takes text as `keyPassphrase`, not a list\n",
+            "error: config.yaml:8:69: entry 2 of `innkeeper.ssl.certificates` takes text as `keyPassphrase`, not a list\n",
         ),
     ] {
         let list = format!(

@@ -1,5 +1,7 @@
 //! Plain http on a port of https, https on a port of http, and proxies that say which of the two their client used.
 
+use std::fmt::Write;
+
 use crate::it::gateway::http2::{Secure, request};
 use crate::it::harness::app::App;
 use crate::it::harness::client::{Answer, Client, End};
@@ -70,7 +72,7 @@ fn whoever_asks_in_clear_is_led_to_https_and_the_application_hears_nothing() {
         assert_eq!(answer.field("set-cookie"), None);
         assert_eq!(answer.field("cache-control"), Some("no-store"));
         let location = answer.field("location");
-        told += &format!("{line} ({host}): {} {}\n", answer.status, location.unwrap_or("-"));
+        writeln!(told, "{line} ({host}): {} {}", answer.status, location.unwrap_or("-")).unwrap();
         let page = answer.field("x-innkeeper").unwrap();
         assert_eq!(location.is_some(), page == "https-required", "{line} ({host}): {page}");
     }

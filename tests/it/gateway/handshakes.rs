@@ -46,15 +46,15 @@ fn while_many_hang_others_are_served_and_nothing_is_left_of_them() {
     let app = App::fine();
     let server = Made::of(&["app.test"]).serve("", &format!("upstream: {}", app.url));
     let browser = Browser::trusting();
-    let served = || {
+    let visit = || {
         let answer = ask(&mut browser.connect(&server, "app.test").unwrap(), REQUEST);
         assert!(answer.starts_with("HTTP/1.1 200 OK\r\n"), "{answer}");
     };
-    served();
+    visit();
     let before = descriptors(&server);
     let mut hanging = hang(&server, HANGING);
     for _ in 0..20 {
-        served();
+        visit();
     }
     let mut open = browser.connect(&server, "app.test").unwrap();
     // They hang still: nobody was sent away to make room.

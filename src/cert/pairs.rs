@@ -12,12 +12,12 @@ use crate::error::Error;
 
 /// The pairs of a server: the first is shown to everybody who asks for no name of another.
 #[derive(Clone, Debug)]
-pub struct Keyring {
+pub struct Pairs {
     first: Pair,
     others: Vec<Pair>,
 }
 
-impl Keyring {
+impl Pairs {
     /// The pair of `ssl.certPath`, and those of `innkeeper.ssl.certificates`.
     #[must_use]
     pub const fn new(first: Pair, others: Vec<Pair>) -> Self {
@@ -25,7 +25,7 @@ impl Keyring {
     }
 
     /// All of them, in the order of the settings.
-    pub fn pairs(&self) -> impl Iterator<Item = &Pair> {
+    pub fn iter(&self) -> impl Iterator<Item = &Pair> {
         std::iter::once(&self.first).chain(&self.others)
     }
 
@@ -38,7 +38,7 @@ impl Keyring {
     /// The DNS names of all certificates, wildcards included.
     #[must_use]
     pub fn names(&self) -> Vec<String> {
-        self.pairs().flat_map(Pair::names).collect()
+        self.iter().flat_map(Pair::names).collect()
     }
 
     /// The server's side of TLS 1.2 and 1.3: HTTP/2 and HTTP/1.1 by ALPN, no client certificates, sessions resumed
@@ -81,9 +81,9 @@ struct Choice {
 type Named = HashMap<String, Vec<Arc<CertifiedKey>>>;
 
 impl Choice {
-    fn of(keyring: &Keyring) -> Self {
+    fn of(pairs: &Pairs) -> Self {
         let (mut exact, mut wildcards) = (Named::new(), Named::new());
-        for pair in keyring.pairs() {
+        for pair in pairs.iter() {
             for name in pair.names() {
                 let name = plain(&name);
                 let (set, name) = match name.strip_prefix("*.") {
@@ -93,7 +93,7 @@ impl Choice {
                 set.entry(name.to_owned()).or_default().push(Arc::clone(&pair.certified));
             }
         }
-        Self { exact, wildcards, first: Arc::clone(&keyring.first.certified) }
+        Self { exact, wildcards, first: Arc::clone(&pairs.first.certified) }
     }
 
     /// The keys of certificates with `name`.
@@ -139,7 +139,7 @@ mod tests {
     fn an_exact_name_comes_before_a_wildcard_and_the_order_of_the_list() {
         let others =
             vec![pair(&["*.b.test", "B.test"]), pair(&["x.b.test", "127.0.0.1"]), pair(&["x.b.test"])];
-        let choice = Choice::of(&Keyring::new(pair(&["a.test", "y.b.test"]), others.clone()));
+        let choice = Choice::of(&Pairs::new(pair(&["a.test", "y.b.test"]), others.clone()));
         let named = |name: &str| {
             let key = choice.named(name)?.first()?;
             let mut all = std::iter::once(&choice.first).chain(others.iter().map(|pair| &pair.certified));
@@ -160,8 +160,8 @@ mod tests {
         ] {
             assert_eq!(named(name), number, "{name}");
         }
-        let config = Keyring::new(pair(&["a.test"]), Vec::new()).server_config(None).unwrap();
-        let renewed = Keyring::new(pair(&["a.test"]), Vec::new()).server_config(Some(&config)).unwrap();
+        let config = Pairs::new(pair(&["a.test"]), Vec::new()).server_config(None).unwrap();
+        let renewed = Pairs::new(pair(&["a.test"]), Vec::new()).server_config(Some(&config)).unwrap();
         assert!(Arc::ptr_eq(&config.ticketer, &renewed.ticketer));
     }
 }
