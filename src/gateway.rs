@@ -52,6 +52,8 @@ pub mod signin;
 pub mod stay;
 /// Where a request is addressed to.
 pub mod target;
+/// The page that tells devices to trust our own authority.
+pub mod trust;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
