@@ -7,11 +7,10 @@ use bytes::Bytes;
 use hyper::Response;
 use hyper::http::HeaderValue;
 use hyper::http::header;
-use jiff::Timestamp;
-use jiff::tz::TimeZone;
 
 use self::systems::{Obtained, System};
 use super::page::{self, Guide, Page, escape_html};
+use super::renewal;
 use crate::cert::authority::{Fingerprint, Root};
 use crate::cert::{Pair, Source};
 
@@ -80,9 +79,7 @@ impl TrustPages {
             })
             .collect();
         let fingerprint = self.authority.fingerprint().lines();
-        let until = Timestamp::try_from(self.authority.until())
-            .map(|until| until.to_zoned(TimeZone::UTC).date().to_string())
-            .unwrap_or_default();
+        let until = renewal::day(self.authority.until());
         let page = Page::Trust {
             authority: name,
             fingerprint: &fingerprint,
