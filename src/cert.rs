@@ -3,6 +3,8 @@
 //!
 //! Pure: no file, no clock. So a pair that exists can be served, but it may have expired.
 
+/// The owner's own certificate authority.
+pub mod authority;
 mod key;
 mod pairs;
 mod pem;

@@ -30,6 +30,8 @@ pub mod http1;
 pub mod http2;
 /// Console lines and `access.log`.
 pub mod journal;
+/// The files of a certificate from our own authority.
+pub mod keyring;
 /// Listening sockets.
 pub mod listener;
 /// What names in a list stand for.
@@ -40,6 +42,8 @@ pub mod page;
 pub mod proving;
 /// New rules while the server runs.
 pub mod reload;
+/// A new certificate before the old one ends.
+pub mod renewal;
 /// Answers of our own.
 pub mod reply;
 /// From settings to rules.
@@ -58,6 +62,8 @@ pub mod signin;
 pub mod stay;
 /// Where a request is addressed to.
 pub mod target;
+/// The page that tells devices to trust our own authority.
+pub mod trust;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
@@ -81,6 +87,7 @@ use journal::Journal;
 use listener::Listener;
 use proving::Proving;
 use reload::{Fingerprint, ReadAgain, Reload};
+use renewal::Renewal;
 use rules::{Making, Resolved, Rules};
 use signals::Signals;
 use watch::Closing;
@@ -141,6 +148,8 @@ impl Server {
             .map_err(cannot)?;
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
+        let renewal = Renewal::of(self.making.settings());
+        let renewal_journal = self.journal.clone();
         let reload = Reload {
             making: self.making,
             resolved: self.resolved,
@@ -157,6 +166,11 @@ impl Server {
         signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
+            tokio::spawn(async move {
+                if let Some(renewal) = renewal {
+                    renewal.follow(renewal_journal).await;
+                }
+            });
             tokio::spawn(async move {
                 while renewals.changed().await.is_ok() {
                     awake.wake();

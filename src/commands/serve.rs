@@ -13,6 +13,7 @@ use crate::gateway::certificates::{Certificates, Look};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::reload::{Fingerprint, ReadAgain};
+use crate::gateway::renewal::{self, Renewal};
 use crate::gateway::rules::{Behind, Making, Rules};
 use crate::gateway::signals::Signals;
 use crate::gateway::{Server, names, rules};
@@ -53,6 +54,7 @@ fn file(serve: &Serve, variables: &Variables) -> Result<PathBuf, Error> {
 }
 
 fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Result<Exit, Error> {
+    renew(&settings);
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
     let tls = if settings.ssl.enabled {
@@ -96,6 +98,19 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     introduce(settings, &rules, &listeners);
     Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
+}
+
+/// A certificate from our own authority that is due is renewed before anybody sees it.
+fn renew(settings: &Settings) {
+    let Some(renewal) = Renewal::of(settings) else { return };
+    match renewal.look(&renewal::own(), SystemTime::now()) {
+        Ok(outcome) => {
+            if let Some(told) = outcome.told() {
+                ui::line(&told);
+            }
+        }
+        Err(error) => ui::advice(&error),
+    }
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

@@ -56,6 +56,8 @@ const DOORS: &[(&str, &[&str])] = &[
             // The names of SillyTavern's records.
             "src/store/",
             "src/policy/session.rs",
+            // The fingerprint of a certificate.
+            "src/cert/",
             "src/gateway/page.rs",
             "src/gateway/page/",
         ],
