@@ -94,6 +94,14 @@ impl Pair {
         &self.certified.cert
     }
 
+    /// Whether the server's own certificate is signed by itself: no authority stands behind it that a device could know.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        let leaf =
+            self.certified.cert.first().and_then(|leaf| x509_parser::parse_x509_certificate(leaf).ok());
+        leaf.is_some_and(|(_, leaf)| leaf.issuer() == leaf.subject())
+    }
+
     /// The last moment at which the server's own certificate counts (RFC 5280, section 4.1.2.5); `None` where that
     /// cannot be read, or lies before 1970.
     #[must_use]

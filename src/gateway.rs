@@ -125,6 +125,7 @@ impl Server {
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
         let (following, certificates) = self.tls.map(follow).unzip();
+        let renewed = certificates.clone();
         let shared = Arc::new(Shared {
             journal: self.journal.clone(),
             proving: Proving::new(workers),
@@ -148,8 +149,7 @@ impl Server {
             .map_err(cannot)?;
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
-        let renewal = Renewal::of(self.making.settings());
-        let renewal_journal = self.journal.clone();
+        let renewal = renewed.map(|certificates| Renewal::follow(certificates, self.journal.clone()));
         let reload = Reload {
             making: self.making,
             resolved: self.resolved,
@@ -168,7 +168,7 @@ impl Server {
             tokio::spawn(heartbeat.beat());
             tokio::spawn(async move {
                 if let Some(renewal) = renewal {
-                    renewal.follow(renewal_journal).await;
+                    renewal.await;
                 }
             });
             tokio::spawn(async move {

@@ -7,7 +7,7 @@ use crate::config::schema::Key;
 use crate::config::{self, Origin, Settings};
 use crate::error::Error;
 use crate::gateway;
-use crate::gateway::certificates;
+use crate::gateway::certificates::Certificates;
 use crate::gateway::rules::{Making, Resolved, Rules};
 use crate::policy::account::Accounts;
 use crate::policy::host::HostPattern;
@@ -65,11 +65,9 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
     let mut refuse = |kind, error| refused.push(Finding { kind, error });
     let mut settings = settings.clone();
     let own_accounts = accounts(&settings).map_err(|error| refuse("accounts", error)).ok();
-    if settings.ssl.enabled
-        && let Err(error) = certificates::Certificates::read(&settings, None)
-    {
-        refuse("certificate", error);
-    }
+    let certificates = settings.ssl.enabled.then(|| Certificates::read(&settings, None));
+    let certificates = certificates.and_then(|read| read.map_err(|error| refuse("certificate", error)).ok());
+    let private_hsts = private_hsts(&settings, certificates.as_ref());
     let place = settings.origin("hostWhitelist.hosts").clone();
     settings.host_whitelist.hosts.retain(|host| {
         let read = host.parse::<HostPattern>();
@@ -87,7 +85,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
         rules: None,
         resolved: Resolved::new(),
         notes: Vec::new(),
-        warnings: Vec::new(),
+        warnings: private_hsts.into_iter().collect(),
     };
     match making {
         Ok(making) => {
@@ -98,7 +96,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
                 Ok((rules, notes)) => {
                     // Without the accounts nothing can be said about them.
                     match making.start_gate(&rules) {
-                        Ok(warnings) => trial.warnings = warnings,
+                        Ok(warnings) => trial.warnings.extend(warnings),
                         Err(error) if own_accounts.is_some() => refuse("open", error),
                         Err(_) => {}
                     }
@@ -111,6 +109,13 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
     }
     trial.refused = refused;
     trial
+}
+
+/// What is to be said of HSTS with these certificates. That of a public authority is trusted by every device there will
+/// be; that of a private one by some, until somebody cleans up.
+pub fn private_hsts(settings: &Settings, certificates: Option<&Certificates>) -> Option<config::Warning> {
+    let is_private = settings.hsts.is_some() && certificates.is_some_and(Certificates::are_private);
+    is_private.then_some(config::Warning::PrivateHsts)
 }
 
 /// The same error with where its cause stands.

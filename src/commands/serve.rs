@@ -67,7 +67,9 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;
-    let warnings = making.start_gate(&rules)?;
+    let mut warnings = making.start_gate(&rules)?;
+    warnings
+        .extend(opening::private_hsts(making.settings(), tls.as_ref().map(|(certificates, _)| certificates)));
     notes.extend(making.keep_sessions(&mut rules));
     let settings = making.settings();
     let listeners = Listener::bind_all(settings)?;

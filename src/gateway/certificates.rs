@@ -13,7 +13,9 @@ use tokio::sync::watch;
 use tokio::time::Instant;
 
 use super::journal::Journal;
+use super::keyring::{self, Keyring};
 use super::reload::Fingerprint;
+use super::trust::TrustPages;
 use crate::cert::{Pair, Pairs, Source};
 use crate::config::{Secret, Settings, Ssl};
 use crate::error::Error;
@@ -35,6 +37,10 @@ pub struct Certificates {
     pub pairs: Pairs,
     /// TLS with them.
     pub config: Arc<ServerConfig>,
+    /// The pages about our own authority, if the first certificate is from it.
+    pub trust: Option<TrustPages>,
+    /// The files of the first.
+    pub files: Keyring,
 }
 
 impl Certificates {
@@ -45,7 +51,17 @@ impl Certificates {
     pub fn read(settings: &Settings, before: Option<&Self>) -> Result<Self, Error> {
         let pairs = pairs(settings)?;
         let config = pairs.server_config(before.map(|before| &*before.config))?;
-        Ok(Self { pairs, config })
+        let files = Keyring::of(&settings.ssl.cert_path, &settings.ssl.key_path);
+        // An authority that cannot be read is nobody's to trust.
+        let authority = keyring::bytes(&files.authority).ok().flatten();
+        let trust = authority.and_then(|authority| TrustPages::of(pairs.first(), &authority));
+        Ok(Self { pairs, config, trust, files })
+    }
+
+    /// Whether only devices that were told to trust the first certificate do.
+    #[must_use]
+    pub fn are_private(&self) -> bool {
+        self.trust.is_some() || self.pairs.first().is_self_signed()
     }
 }
 
@@ -119,8 +135,9 @@ impl Look {
     pub fn at(settings: &Settings) -> Self {
         let ssl = settings.ssl.clone();
         let others = ssl.certificates.iter().flat_map(|other| [&other.cert_path, &other.key_path]);
-        let paths: Vec<PathBuf> =
+        let mut paths: Vec<PathBuf> =
             [&ssl.cert_path, &ssl.key_path].into_iter().chain(others).cloned().collect();
+        paths.push(Keyring::of(&ssl.cert_path, &ssl.key_path).authority);
         Self { files: Fingerprint::at(paths), ssl }
     }
 }

@@ -28,6 +28,7 @@ use super::sight;
 use super::signin::{self, Form, OwnPath};
 use super::stay::Stay;
 use super::target::Target;
+use super::trust;
 use super::upstream::{Failure, Upstream};
 use crate::config;
 use crate::policy::client::Client;
@@ -295,8 +296,10 @@ impl Gate {
         };
         if let Some(here) = peer.astray {
             let (rules, visit) = (&self.rules, astray::without_credentials(visit));
-            let journal = &self.shared.journal;
-            return astray::plan(&Refused { rules, head, visit: &visit, target, journal }, here, sending);
+            let asked = Refused { rules, head, visit: &visit, target, journal: &self.shared.journal };
+            let certificates = self.certificates();
+            let trust = certificates.as_ref().and_then(|certificates| certificates.trust.as_ref());
+            return astray::plan(&asked, trust, here, sending);
         }
         let settled = match proof {
             Some(Proof::Busy) => {
@@ -313,6 +316,9 @@ impl Gate {
         {
             return signin::plan(at, &refused, rules, sending);
         }
+        if let Some(plan) = this.trust_page(&refused, peer, sending) {
+            return plan;
+        }
         match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
             Decision::Deny(denial) => refused.refuse(denial, sending),
@@ -323,6 +329,20 @@ impl Gate {
                 rules: Arc::clone(rules),
             }),
         }
+    }
+
+    /// The pages about our own authority, which need no password: there is nothing secret about it.
+    fn trust_page(&self, asked: &Refused<'_>, peer: &Peer, sending: Sending) -> Option<Plan> {
+        if peer.tls.is_none() || !asked.visit.path.starts_with(trust::PATH) {
+            return None;
+        }
+        let certificates = self.certificates()?;
+        let trust = certificates.trust.as_ref()?;
+        if let Err(denial) = asked.rules.policy.approach(asked.visit) {
+            return Some(asked.refuse(denial, sending));
+        }
+        let host = asked.visit.host.map_or("localhost".into(), String::from_utf8_lossy);
+        astray::trust_page(asked, trust, &host).map(|response| answer(response, sending))
     }
 
     /// Makes a costly proof; the plan is asked for again with what comes of it.
