@@ -1,11 +1,14 @@
 //! Plain http on a port of https, https on a port of http, and proxies that say which of the two their client used.
 
 use std::fmt::Write;
+use std::time::SystemTime;
+
+use innkeeper::cert::authority::{Authority, Name, Names};
 
 use crate::it::gateway::http2::{Secure, request};
 use crate::it::harness::app::App;
 use crate::it::harness::client::{Answer, Client, End};
-use crate::it::harness::tls::{Browser, Made, ask};
+use crate::it::harness::tls::{Browser, Made, SSL, ask};
 use crate::it::harness::{Innkeeper, folder};
 
 /// A server that knows itself as `app.test`, wants a password, and lets in one address.
@@ -283,4 +286,67 @@ fn a_proxy_that_came_in_clear_to_a_port_of_https_is_not_sent_in_circles() {
     assert_eq!(client.answer().status, 505);
     let mut sender = secure.http2("127.0.0.1");
     assert_eq!(secure.ask(&mut sender, request("GET", "/", &[], "")).0.status(), 200);
+}
+
+#[test]
+fn the_trust_page_is_shown_to_those_who_may_come_as_long_as_its_authority_signs() {
+    let app = App::fine();
+    let own: Vec<Name> = vec!["desk".parse().unwrap()];
+    let now = SystemTime::now();
+    let authority = Authority::create(&own, &[], now).unwrap();
+    let issued = authority.issue(&Names { given: Vec::new(), own }, now).unwrap();
+    let pem = authority.files().certificate;
+    let files = [
+        ("tls/cert.pem", issued.certificate.as_bytes()),
+        ("tls/key.pem", issued.key.as_bytes()),
+        ("tls/authority.pem", pem.as_bytes()),
+    ];
+    let top = "whitelist: [127.0.0.1]\nbasicAuthMode: true\nlisten: true\nlistenAddress: {ipv4: 127.0.0.1}\n\
+               basicAuthUser: {username: ann, password: hunter2}";
+    let server = Innkeeper::start_with(&format!("{SSL}\n{top}"), &format!("upstream: {}", app.url), &files);
+    let asked = |line: &str, host: &str| {
+        answer(&server, "127.0.0.1", &format!("{line} HTTP/1.1\r\nHost: {host}\r\nContent-Length: 0\r\n\r\n"))
+    };
+    let der = authority.root().der();
+    for (line, host, media_type) in [
+        ("GET /.innkeeper/trust", "desk:8000", "text/plain; charset=utf-8"),
+        ("GET /.innkeeper/trust?x", "desk:8000", "text/plain; charset=utf-8"),
+        ("HEAD /.innkeeper/trust", "desk:8000", "text/plain; charset=utf-8"),
+        ("GET /.innkeeper/trust/authority.crt", "desk:8000", "application/x-x509-ca-cert"),
+        ("GET /.innkeeper/trust/authority.crt", "evil.test", "application/x-x509-ca-cert"),
+        ("GET /.innkeeper/trust/innkeeper.mobileconfig", "desk:8000", "application/x-apple-aspen-config"),
+    ] {
+        let page = asked(line, host);
+        assert_eq!((page.status, page.field("content-type")), (200, Some(media_type)), "{line}");
+        assert_eq!((page.field("location"), page.field("set-cookie")), (None, None));
+        assert!(!line.ends_with(".crt") || page.body == der);
+    }
+    let named = |host: &str| {
+        let text = asked("GET /.innkeeper/trust", host).text();
+        text.contains(&format!("{host}/.innkeeper/trust")) || text.contains(host)
+    };
+    assert!(named("desk:8000") && !named("evil.test"));
+    // What is not one of them is elsewhere.
+    for line in
+        ["POST /.innkeeper/trust", "GET /.innkeeper/trust/key", "GET /.innkeeper/trusty", "GET /.innkeeper"]
+    {
+        assert_eq!(asked(line, "desk:8000").status, 308, "{line}");
+    }
+    let refused = answer(&server, "127.0.0.2", "GET /.innkeeper/trust HTTP/1.1\r\nHost: desk\r\n\r\n");
+    assert_eq!((refused.status, refused.field("x-innkeeper")), (403, Some("refused")));
+    let secure = |target: &str| {
+        let mut talk = Browser::trusting().connect(&server, "desk").unwrap();
+        let text =
+            ask(&mut talk, &format!("GET {target} HTTP/1.1\r\nHost: desk\r\nConnection: close\r\n\r\n"));
+        text[9..12].to_owned()
+    };
+    let over_tls = ["/.innkeeper/trust", "/.innkeeper/trust/authority.pem", "/.innkeeper/trust/x", "/"];
+    assert_eq!(over_tls.map(secure), ["200", "200", "401", "401"]);
+    // Somebody else's certificate takes its place.
+    let other = Made::of(&["desk"]);
+    server.write("tls/key.pem", &other.key);
+    server.write("tls/cert.pem", &other.certificate);
+    server.says("the certificate was read again: `tls/cert.pem` (desk)");
+    assert_eq!(asked("GET /.innkeeper/trust", "desk:8000").status, 308);
+    assert!(app.now(|connections| connections.iter().all(|connection| connection.bytes.is_empty())));
 }
