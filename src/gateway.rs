@@ -10,6 +10,8 @@ pub mod buffer;
 pub mod certificates;
 /// One HTTP/1 client.
 pub mod connection;
+/// How many connections the system lets this process have.
+pub mod descriptors;
 /// What a header field means to a gateway.
 pub mod field;
 /// A folder of files served over HTTP.
@@ -121,6 +123,7 @@ impl Server {
     /// # Errors
     /// No threads, no runtime.
     pub fn run(self) -> Result<(), Error> {
+        descriptors::raise_limit();
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);

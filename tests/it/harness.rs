@@ -107,8 +107,14 @@ impl Innkeeper {
 
     /// The same, in a folder that is furnished already.
     pub fn start_in(folder: TempDir, top: &str, own: &str) -> Self {
+        let command = command(folder.path());
+        Self::start_by(command, folder, top, own)
+    }
+
+    /// The same, where `command serve` starts it.
+    pub fn start_by(mut command: Command, folder: TempDir, top: &str, own: &str) -> Self {
         fs::write(folder.path().join("config.yaml"), settings(top, own)).unwrap();
-        let mut child = command(folder.path())
+        let mut child = command
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())

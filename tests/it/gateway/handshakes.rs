@@ -99,3 +99,22 @@ fn the_stop_waits_for_no_handshake() {
         assert!(matches!(&end, End::Closed(rest) | End::Reset(rest) if rest.is_empty()), "{end:?}");
     }
 }
+
+#[cfg(target_os = "linux")]
+#[test]
+fn as_many_descriptors_are_used_as_the_system_allows() {
+    let folder = tempfile::tempdir().unwrap();
+    let mut shell = std::process::Command::new("sh");
+    shell.current_dir(folder.path()).env_clear();
+    shell.args([
+        "-c",
+        "ulimit -Sn 64 && ulimit -Hn 128 && exec \"$0\" \"$@\"",
+        env!("CARGO_BIN_EXE_innkeeper"),
+    ]);
+    let server = Innkeeper::start_by(shell, folder, "", "");
+    // By the first answer it has asked for them.
+    assert_eq!(Client::of(&server).get("/").status, 200);
+    let limits = fs::read_to_string(format!("/proc/{}/limits", server.id())).unwrap();
+    let line = limits.lines().find(|line| line.starts_with("Max open files")).unwrap();
+    assert_eq!(line.split_ascii_whitespace().collect::<Vec<_>>()[3..5], ["128", "128"]);
+}
