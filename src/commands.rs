@@ -1,6 +1,7 @@
 //! What each subcommand does, one file a noun.
 
 mod auth;
+mod cert;
 mod config;
 mod opening;
 mod serve;
@@ -26,6 +27,7 @@ fn done(invocation: Invocation) -> Exit {
         Invocation::Config(config) => config::run(&config),
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Auth(auth) => auth::run(&auth),
+        Invocation::Cert(cert) => cert::run(&cert),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
             return Exit::Yes;

@@ -56,6 +56,8 @@ const DOORS: &[(&str, &[&str])] = &[
             // The names of SillyTavern's records.
             "src/store/",
             "src/policy/session.rs",
+            // The fingerprint of a certificate.
+            "src/cert/",
             "src/gateway/page.rs",
             "src/gateway/page/",
         ],
@@ -106,6 +108,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rcgen", CERTIFICATES),
     ("rustls", CERTIFICATES),
     ("rustls_native_certs", CERTIFICATES),
+    // The limit of file descriptors.
+    ("rustix", &["src/gateway/descriptors.rs"]),
     ("salvo", &["src/gateway/"]),
     ("socket2", &["src/gateway/"]),
     (
