@@ -40,6 +40,8 @@ pub mod listener;
 pub mod names;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
+/// What a server shows to those who connect, for `cert check`.
+pub mod probe;
 /// Costly proofs.
 pub mod proving;
 /// New rules while the server runs.

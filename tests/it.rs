@@ -18,6 +18,12 @@ mod it {
     mod accounts;
     mod architecture;
     mod auth;
+    mod cert {
+        mod made;
+        mod pairs;
+        mod port;
+        mod settings;
+    }
     mod config;
     mod configure;
     mod document;

@@ -1,7 +1,8 @@
 //! `innkeeper cert`: the certificate that visitors see.
 
-mod check;
+pub mod check;
 
+use super::sources::Speech;
 use crate::cli::{Cert, CertAction};
 use crate::error::{Error, Exit};
 
@@ -11,7 +12,7 @@ use crate::error::{Error, Exit};
 /// Settings or files that cannot be read, a server that does not answer.
 pub fn run(cert: &Cert) -> Result<Exit, Vec<Error>> {
     match &cert.action {
-        CertAction::Check(check) => check::run(check, &cert.flags),
+        CertAction::Check(check) => check::run(check, &cert.flags, Speech::of(cert.quiet)),
         CertAction::Create(_) | CertAction::Trust(_) => Err(vec![Error::new("this is not there yet")]),
     }
 }

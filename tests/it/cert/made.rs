@@ -1,0 +1,85 @@
+//! Certificates made for a test: an authority, what it signs, and what may be wrong with that.
+
+use rcgen::{
+    BasicConstraints, CertificateParams, CustomExtension, DnType, ExtendedKeyUsagePurpose, IsCa, Issuer,
+    KeyPair, PKCS_ECDSA_P256_SHA256, SanType, SignatureAlgorithm, date_time_ymd,
+};
+
+/// A certificate with its key.
+pub struct Made {
+    /// In PEM.
+    pub pem: String,
+    /// In DER.
+    pub der: Vec<u8>,
+    /// Its key in PEM.
+    pub key: String,
+    params: CertificateParams,
+}
+
+/// What a server's certificate is like where nothing is wrong with it.
+pub fn server(names: &[&str]) -> CertificateParams {
+    let names: Vec<String> = names.iter().map(|name| (*name).to_owned()).collect();
+    let mut params = CertificateParams::new(names.clone()).unwrap();
+    params.distinguished_name.push(DnType::CommonName, names.first().map_or("nothing", String::as_str));
+    params.extended_key_usages = vec![ExtendedKeyUsagePurpose::ServerAuth];
+    params.not_before = date_time_ymd(2026, 11, 1);
+    params.not_after = date_time_ymd(2027, 2, 1);
+    params
+}
+
+/// What an authority's is like.
+pub fn authority(name: &str) -> CertificateParams {
+    let mut params = CertificateParams::default();
+    params.distinguished_name.push(DnType::CommonName, name);
+    params.is_ca = IsCa::Ca(BasicConstraints::Unconstrained);
+    params.not_before = date_time_ymd(2026, 1, 1);
+    params.not_after = date_time_ymd(2036, 1, 1);
+    params
+}
+
+/// Says where the issuer's certificate is, as public authorities do (RFC 5280, section 4.2.2.1).
+pub fn with_issuer_url(mut params: CertificateParams, url: &str) -> CertificateParams {
+    let block = |tag: u8, content: &[u8]| {
+        let length = u8::try_from(content.len()).unwrap();
+        assert!(length < 128);
+        [&[tag, length], content].concat()
+    };
+    // SEQUENCE { SEQUENCE { id-ad-caIssuers, [6] url } }
+    let method = block(6, &[0x2b, 6, 1, 5, 5, 7, 0x30, 2]);
+    let access = block(0x30, &[method, block(0x86, url.as_bytes())].concat());
+    let extension = CustomExtension::from_oid_content(&[1, 3, 6, 1, 5, 5, 7, 1, 1], block(0x30, &access));
+    params.custom_extensions.push(extension);
+    params
+}
+
+/// With an address as a DNS name, which the library would put right.
+pub fn with_dns(mut params: CertificateParams, name: &str) -> CertificateParams {
+    params.subject_alt_names.push(SanType::DnsName(name.try_into().unwrap()));
+    params
+}
+
+/// Signed by itself.
+pub fn alone(params: CertificateParams) -> Made {
+    alone_with(params, &PKCS_ECDSA_P256_SHA256)
+}
+
+/// The same with a key of another kind.
+pub fn alone_with(params: CertificateParams, algorithm: &'static SignatureAlgorithm) -> Made {
+    let key = KeyPair::generate_for(algorithm).unwrap();
+    let certificate = params.self_signed(&key).unwrap();
+    made(&certificate, &key, params)
+}
+
+impl Made {
+    /// Signs another.
+    pub fn sign(&self, params: CertificateParams) -> Made {
+        let key = KeyPair::generate_for(&PKCS_ECDSA_P256_SHA256).unwrap();
+        let issuer = Issuer::from_params(&self.params, KeyPair::from_pem(&self.key).unwrap());
+        let certificate = params.signed_by(&key, &issuer).unwrap();
+        made(&certificate, &key, params)
+    }
+}
+
+fn made(certificate: &rcgen::Certificate, key: &KeyPair, params: CertificateParams) -> Made {
+    Made { pem: certificate.pem(), der: certificate.der().to_vec(), key: key.serialize_pem(), params }
+}
