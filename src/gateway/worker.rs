@@ -21,6 +21,7 @@ use super::listener::Listener;
 use super::upstream;
 use super::watch::{Closing, Presence, Watch};
 use super::wire::Wire;
+use crate::record::event::Tls;
 
 /// How long running requests may take once the server stops.
 pub const GRACE: Duration = Duration::from_secs(10);
@@ -155,7 +156,7 @@ impl Worker {
     async fn welcome(self, stream: TcpStream, address: SocketAddr, arrivals: Arrivals, presence: Presence) {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-        let mut peer = Peer { address: address.ip().to_canonical(), tls: None, announced: None };
+        let mut peer = Peer::new(address.ip().to_canonical(), None);
         let Some(tls) = &self.tls else {
             return Connection::new(Wire::Tcp(stream), peer, self.gate, Watch::new(presence)).serve().await;
         };
@@ -165,8 +166,8 @@ impl Worker {
         };
         let session = stream.get_ref().1;
         peer.tls = Some(match session.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
-            _ => "TLS 1.3",
+            Some(rustls::ProtocolVersion::TLSv1_2) => Tls::V1_2,
+            _ => Tls::V1_3,
         });
         if session.alpn_protocol() == Some(b"h2") {
             // It fails only when this worker is stopping, and then the connection closes with the rest.

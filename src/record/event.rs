@@ -393,12 +393,7 @@ impl<S: Text> Event<S> {
     /// Writes the line, without its end, to the end of `line`. Of [`Kind::Other`] there is nothing to write but the
     /// time.
     pub fn write(&self, clock: &mut Clock, line: &mut Vec<u8>) {
-        line.extend_from_slice(b"{\"time\":\"");
-        clock.put(self.time, line);
-        line.extend_from_slice(b"\",\"event\":\"");
-        line.extend_from_slice(self.kind.name().as_bytes());
-        line.push(b'"');
-        let mut keys = Keys { line };
+        let mut keys = Keys::begin(self.time, self.kind.name(), clock, line);
         match &self.kind {
             Kind::Start { version, listen } => {
                 keys.text("version", Some(version));
@@ -430,6 +425,41 @@ impl<S: Text> Event<S> {
             Kind::Stop | Kind::Other => {}
         }
         line.push(b'}');
+    }
+
+    /// Writes the line of a `visit` that ended at `time`, as [`Event::write`] does.
+    pub fn write_visit(time: Timestamp, visit: &Visit<S>, clock: &mut Clock, line: &mut Vec<u8>) {
+        visit.write(&mut Keys::begin(time, visit.reason.event(), clock, line));
+        line.push(b'}');
+    }
+}
+
+impl<S> Visit<S> {
+    /// The same visit with its texts held in another way.
+    #[must_use]
+    pub fn map<T>(self, mut hold: impl FnMut(S) -> T) -> Visit<T> {
+        Visit {
+            verdict: self.verdict,
+            reason: self.reason,
+            client: self.client,
+            peer: self.peer,
+            claimed: self.claimed.map(&mut hold),
+            user: self.user.map(&mut hold),
+            rule: self.rule.map(&mut hold),
+            place: self.place.map(&mut hold),
+            method: self.method.map(&mut hold),
+            host: self.host.map(&mut hold),
+            path: self.path.map(&mut hold),
+            status: self.status,
+            received: self.received,
+            sent: self.sent,
+            milliseconds: self.milliseconds,
+            end: self.end,
+            tls: self.tls,
+            protocol: self.protocol,
+            agent: self.agent.map(&mut hold),
+            count: self.count,
+        }
     }
 }
 
@@ -471,7 +501,17 @@ struct Keys<'a> {
     line: &'a mut Vec<u8>,
 }
 
-impl Keys<'_> {
+impl<'a> Keys<'a> {
+    /// Writes the first two.
+    fn begin(time: Timestamp, event: &str, clock: &mut Clock, line: &'a mut Vec<u8>) -> Self {
+        line.extend_from_slice(b"{\"time\":\"");
+        clock.put(time, line);
+        line.extend_from_slice(b"\",\"event\":\"");
+        line.extend_from_slice(event.as_bytes());
+        line.push(b'"');
+        Self { line }
+    }
+
     fn key(&mut self, key: &str) {
         self.line.extend_from_slice(b",\"");
         self.line.extend_from_slice(key.as_bytes());
