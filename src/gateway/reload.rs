@@ -181,6 +181,7 @@ const FIXED: &[Fixed] = &[
     ("ssl.enabled", |before, now| before.ssl.enabled != now.ssl.enabled),
     ("heartbeatInterval", |before, now| before.heartbeat_interval.total_cmp(&now.heartbeat_interval).is_ne()),
     ("innkeeper.limits", |before, now| before.limits != now.limits),
+    ("innkeeper.audit", |before, now| before.audit != now.audit),
     ("innkeeper.accessLog", |before, now| before.access_log != now.access_log),
     ("logging", |before, now| before.logging != now.logging),
     ("rateLimiting", |before, now| before.rate_limiting != now.rate_limiting),

@@ -411,12 +411,14 @@ fn private(settings: &Settings) -> Vec<PathBuf> {
         settings.folder.join("whitelist.txt"),
         settings.folder.join(session_key::NAME),
         settings.access_log_path(),
+        settings.audit_path(),
         settings.data_root.join(store::FOLDER),
     ];
     if settings.ssl.enabled {
         paths.push(settings.ssl.key_path.clone());
         paths.extend(settings.ssl.certificates.iter().map(|other| other.key_path.clone()));
     }
+    paths.extend(settings.audit.combined.clone());
     paths
 }
 
