@@ -1,11 +1,17 @@
 //! The server: listeners, the gate, forwarding, files, pages, the journal.
 
+/// Plain http on a port of https.
+pub mod astray;
 /// Where a message body ends, and how it is written on.
 pub mod body;
 /// Read buffers, lent out per worker thread.
 pub mod buffer;
+/// The certificates in force.
+pub mod certificates;
 /// One HTTP/1 client.
 pub mod connection;
+/// How many connections the system lets this process have.
+pub mod descriptors;
 /// What a header field means to a gateway.
 pub mod field;
 /// A folder of files served over HTTP.
@@ -16,6 +22,8 @@ pub mod flow;
 pub mod forward;
 /// Judges request heads.
 pub mod gate;
+/// The first bytes on a port of TLS.
+pub mod handshake;
 /// SillyTavern's heartbeat file.
 pub mod heartbeat;
 /// HTTP/1.1 message heads.
@@ -24,6 +32,8 @@ pub mod http1;
 pub mod http2;
 /// Console lines and `access.log`.
 pub mod journal;
+/// The files of a certificate from our own authority.
+pub mod keyring;
 /// Listening sockets.
 pub mod listener;
 /// What names in a list stand for.
@@ -36,6 +46,8 @@ pub mod probe;
 pub mod proving;
 /// New rules while the server runs.
 pub mod reload;
+/// A new certificate before the old one ends.
+pub mod renewal;
 /// Answers of our own.
 pub mod reply;
 /// From settings to rules.
@@ -54,6 +66,10 @@ pub mod signin;
 pub mod stay;
 /// Where a request is addressed to.
 pub mod target;
+/// What a request leaves in the audit log.
+pub mod trail;
+/// The page that tells devices to trust our own authority.
+pub mod trust;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
@@ -70,12 +86,16 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
+use crate::record::event::{Kind, Raw};
+use certificates::{Certificates, Following, Look};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
 use journal::Journal;
+use journal::audit::Audit;
 use listener::Listener;
 use proving::Proving;
 use reload::{Fingerprint, ReadAgain, Reload};
+use renewal::Renewal;
 use rules::{Making, Resolved, Rules};
 use signals::Signals;
 use watch::Closing;
@@ -95,8 +115,8 @@ pub struct Server {
     pub read_again: ReadAgain,
     /// How the files looked when they were read.
     pub seen: Fingerprint,
-    /// The certificate, if it is a TLS server.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The certificates, if it is a TLS server, and how their files looked when they were read.
+    pub tls: Option<(Certificates, Look)>,
     /// Where visits are told.
     pub journal: Journal,
     /// By what it is asked to stop.
@@ -109,24 +129,25 @@ impl Server {
     /// # Errors
     /// No threads, no runtime.
     pub fn run(self) -> Result<(), Error> {
+        descriptors::raise_limit();
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (following, certificates) = self.tls.map(follow).unzip();
+        let renewed = certificates.clone();
         let shared = Arc::new(Shared {
             journal: self.journal.clone(),
             proving: Proving::new(workers),
             limits: Limits::of(&settings.limits),
+            certificates,
             epoch: Instant::now(),
         });
         let heartbeat = Heartbeat::of(settings.heartbeat_interval, &settings.data_root);
         let (rules, changes) = channel::channel(Arc::new(self.rules));
         let (stop, stopping) = channel::channel(Stop::No);
-        // The sender is for a certificate that is renewed while the server runs.
-        let (_certificate, tls) = self.tls.map(channel::channel).unzip();
         let closing = Arc::new(Closing::default());
         let worker = Worker {
             gate: Gate::new(shared, changes),
-            tls,
             handshake: settings.limits.handshake_timeout,
             max_connections: settings.limits.max_connections.map_or(usize::MAX, |limit| limit as usize),
             closing: Arc::clone(&closing),
@@ -137,11 +158,13 @@ impl Server {
             .map_err(cannot)?;
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
+        let renewal = renewed.map(|certificates| Renewal::follow(certificates, self.journal.clone()));
         let reload = Reload {
             making: self.making,
             resolved: self.resolved,
             read_again: self.read_again,
             seen: self.seen,
+            certificates: following,
             rules,
             journal: self.journal.clone(),
         };
@@ -149,9 +172,16 @@ impl Server {
         let mut renewals = reload.rules.subscribe();
         let awake = Arc::clone(&closing);
         let mut signals = self.signals;
+        let reopens = self.journal.clone();
+        signals.on_hangup(move || reopens.audit().into_iter().for_each(Audit::reopen));
         signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
+            tokio::spawn(async move {
+                if let Some(renewal) = renewal {
+                    renewal.await;
+                }
+            });
             tokio::spawn(async move {
                 while renewals.changed().await.is_ok() {
                     awake.wake();
@@ -171,9 +201,18 @@ impl Server {
                 self.journal.warn("a worker ended with a panic");
             }
         }
+        if let Some(audit) = self.journal.audit() {
+            audit.tell(Kind::<Raw<'_>>::Stop);
+        }
         self.journal.close();
         Ok(())
     }
+}
+
+/// Where the certificates go while the server runs, and where they are taken from.
+fn follow((certificates, seen): (Certificates, Look)) -> (Following, channel::Receiver<Arc<Certificates>>) {
+    let (sender, receiver) = channel::channel(Arc::new(certificates));
+    (Following::new(sender, seen), receiver)
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

@@ -5,19 +5,22 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::opening;
-use crate::cert::Pair;
 use crate::cli::Serve;
 use crate::config::schema::Key;
 use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
+use crate::gateway::certificates::{Certificates, Look};
+use crate::gateway::journal::audit::AuditOptions;
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::reload::{Fingerprint, ReadAgain};
+use crate::gateway::renewal::{self, Renewal};
 use crate::gateway::rules::{Behind, Making, Rules};
 use crate::gateway::signals::Signals;
 use crate::gateway::{Server, names, rules};
 use crate::policy::account::Accounts;
 use crate::policy::{Addresses, Satisfy};
+use crate::record::event::Kind;
 use crate::ui;
 
 /// Serves until it is asked to stop.
@@ -53,19 +56,29 @@ fn file(serve: &Serve, variables: &Variables) -> Result<PathBuf, Error> {
 }
 
 fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Result<Exit, Error> {
+    renew(&settings);
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
-    let pair = if settings.ssl.enabled { Some(opening::pair(&settings)?) } else { None };
-    let mut making = Making::new(settings, accounts, own_names(pair.as_ref()))?;
+    let tls = if settings.ssl.enabled {
+        let seen = Look::at(&settings);
+        Some((Certificates::read(&settings, None)?, seen))
+    } else {
+        None
+    };
+    let own_names = names::of_server(tls.as_ref().map(|(certificates, _)| &certificates.pairs));
+    let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;
-    let warnings = making.start_gate(&rules)?;
+    let mut warnings = making.start_gate(&rules)?;
+    warnings
+        .extend(opening::private_hsts(making.settings(), tls.as_ref().map(|(certificates, _)| certificates)));
     notes.extend(making.keep_sessions(&mut rules));
     let settings = making.settings();
     let listeners = Listener::bind_all(settings)?;
     let journal = Journal::open(JournalOptions {
         access_log: (settings.listen && settings.logging.enable_access_log)
             .then(|| settings.access_log_path()),
+        audit: audit(settings),
         min_level: settings.logging.min_log_level,
     })?;
     if settings.rate_limiting.prefer_real_ip_header
@@ -73,7 +86,6 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     {
         ui::warning(&told);
     }
-    let tls = pair.map(|pair| pair.server_config()).transpose()?;
     let signals = Signals::catch()?;
     for note in &notes {
         ui::warning(note);
@@ -88,16 +100,39 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
         let family = if listener.address.is_ipv4() { "IPv4" } else { "IPv6" };
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
+    if let Some(audit) = journal.audit() {
+        let listen = listeners.iter().map(|listener| listener.address.to_string()).collect();
+        audit.tell(Kind::Start { version: env!("CARGO_PKG_VERSION").to_owned(), listen });
+    }
     introduce(settings, &rules, &listeners);
     Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
 }
 
-/// The names this server goes by: the machine's, and those in its certificate.
-pub(super) fn own_names(pair: Option<&Pair>) -> Vec<String> {
-    let mut own_names = names::own_names();
-    own_names.extend(pair.into_iter().flat_map(Pair::names));
-    own_names
+/// A certificate from our own authority that is due is renewed before anybody sees it.
+fn renew(settings: &Settings) {
+    let Some(renewal) = Renewal::of(settings) else { return };
+    match renewal.look(&renewal::own(), SystemTime::now()) {
+        Ok(outcome) => {
+            if let Some(told) = outcome.told() {
+                ui::line(&told);
+            }
+        }
+        Err(error) => ui::advice(&error),
+    }
+}
+
+/// What is written down of who comes, if anything.
+fn audit(settings: &Settings) -> Option<AuditOptions> {
+    let audit = &settings.audit;
+    audit.enabled.then(|| AuditOptions {
+        path: settings.audit_path(),
+        visits: audit.visits,
+        max_size: audit.max_size,
+        max_age: audit.max_age,
+        keep: audit.keep,
+        combined: audit.combined.clone(),
+    })
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

@@ -58,6 +58,8 @@ pub enum Kind {
     UrlPaths,
     /// A list of guests: address, until, note.
     Guests,
+    /// A list of certificates: certPath, keyPath, keyPassphrase.
+    Certificates,
     /// The URL of the app, or empty for none.
     Upstream,
     /// The name of a header, or empty for none.
@@ -122,7 +124,7 @@ impl Key {
     /// Whether it holds a list, which a variable gives as JSON.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests)
+        matches!(self.kind, Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests | Kind::Certificates)
     }
 
     /// The last part of the path, which is what stands in the line.
@@ -288,6 +290,13 @@ pub const KEYS: &[Key] = &[
     own("session.enabled", Kind::Switch, "true", "Sign in once, with a form, and be remembered by a cookie"),
     own("session.lifetime", Kind::Duration, "30d", "How long a login is remembered after the last visit"),
     own("requireHttps", Kind::Switch, "false", "Refuse plain http"),
+    own(
+        "hsts",
+        Kind::OptionalDuration,
+        "off",
+        "For how long browsers that came by https shall refuse anything else",
+    ),
+    own("ssl.certificates", Kind::Certificates, "[]", "Further certificates, each for its own host names"),
     own("guests", Kind::Guests, "[]", "Addresses that may come in for a time"),
     own(
         "accessLog",
@@ -295,9 +304,28 @@ pub const KEYS: &[Key] = &[
         "",
         "Where access.log is written; beside the settings file when empty",
     ),
-    own("audit.path", Kind::OptionalPath, "", "Where security events are written; nowhere when empty"),
+    own("audit.enabled", Kind::Switch, "true", "Write down who came and whether they were let in"),
+    own(
+        "audit.path",
+        Kind::OptionalPath,
+        "",
+        "Where the audit log is written; audit.jsonl beside the settings file when empty",
+    ),
+    own(
+        "audit.visits",
+        Kind::Choice(&["new", "refused", "all"]),
+        "new",
+        "refused: refusals and failures; new: also the first visit of each visitor an hour; all: every request",
+    ),
     own("audit.maxSize", Kind::Size, "10 MiB", "Size at which a new file is begun"),
-    own("audit.keep", Kind::Integer { least: 1, most: 1000 }, "5", "How many old files are kept"),
+    own("audit.maxAge", Kind::OptionalDuration, "off", "Age at which a new file is begun"),
+    own("audit.keep", Kind::Integer { least: 1, most: 1000 }, "5", "How many old files are kept, compressed"),
+    own(
+        "audit.combined",
+        Kind::OptionalPath,
+        "",
+        "Where every request is also written in Combined Log Format; nowhere when empty",
+    ),
     own("limits.connectTimeout", Kind::Duration, "5s", "How long the app may take to accept a connection"),
     own(
         "limits.headerTimeout",

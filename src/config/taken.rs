@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::certificate::Certificate;
 use super::file;
 use super::guest::Guest;
 use super::layer::Layer;
@@ -11,8 +12,8 @@ use super::list::ListSource;
 use super::problem::Origin;
 use super::secret::Secret;
 use super::settings::{
-    Audit, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits, ListenAddress, Logging,
-    Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
+    Audit, AuditedVisits, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits,
+    ListenAddress, Logging, Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 use super::upstream::Upstream;
 use super::value::{Family, Value};
@@ -77,13 +78,10 @@ pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: Lis
             lifetime: read.duration("session.lifetime").unwrap_or_default(),
         },
         require_https: read.switch("requireHttps"),
+        hsts: read.duration("hsts"),
         guests: read.guests(),
         access_log: read.path("accessLog"),
-        audit: Audit {
-            path: read.path("audit.path"),
-            max_size: read.size("audit.maxSize"),
-            keep: read.integer("audit.keep"),
-        },
+        audit: read.audit(),
         limits: read.limits(),
         language: read.text("language").unwrap_or_default(),
         origins: layer.settings().map(|(path, setting)| (path, setting.origin.clone())).collect(),
@@ -171,12 +169,39 @@ impl Taken<'_> {
         if let Value::Size(bytes) = self.value(path) { *bytes } else { 0 }
     }
 
+    fn audit(&self) -> Audit {
+        Audit {
+            enabled: self.switch("audit.enabled"),
+            path: self.path("audit.path"),
+            visits: match self.text("audit.visits").as_deref() {
+                Some("all") => AuditedVisits::All,
+                Some("refused") => AuditedVisits::Refused,
+                _ => AuditedVisits::New,
+            },
+            max_size: self.size("audit.maxSize"),
+            max_age: self.duration("audit.maxAge"),
+            keep: self.integer("audit.keep"),
+            combined: self.path("audit.combined"),
+        }
+    }
+
     fn upstream(&self) -> Option<Upstream> {
         if let Value::Upstream(upstream) = self.value("upstream") { Some(upstream.clone()) } else { None }
     }
 
     fn guests(&self) -> Vec<Guest> {
         if let Value::Guests(guests) = self.value("guests") { guests.clone() } else { Vec::new() }
+    }
+
+    fn certificates(&self) -> Vec<Certificate> {
+        let Value::Certificates(certificates) = self.value("ssl.certificates") else { return Vec::new() };
+        // No flag sets them, so all are relative to the folder.
+        let joined = |certificate: &Certificate| Certificate {
+            cert_path: file::beside(self.folder, &certificate.cert_path),
+            key_path: file::beside(self.folder, &certificate.key_path),
+            key_passphrase: certificate.key_passphrase.clone(),
+        };
+        certificates.iter().map(joined).collect()
     }
 
     fn ssl(&self) -> Ssl {
@@ -186,6 +211,7 @@ impl Taken<'_> {
             cert_path: self.path("ssl.certPath").unwrap_or_default(),
             key_path: self.path("ssl.keyPath").unwrap_or_default(),
             key_passphrase: (!passphrase.is_empty()).then_some(passphrase),
+            certificates: self.certificates(),
         }
     }
 

@@ -19,10 +19,13 @@ use tokio::io::AsyncWrite;
 
 use super::buffer::{self, Buffer};
 use super::forward;
-use super::gate::{self, Gate, Peer, Plan, Proof, Sending};
+use super::gate::{Gate, Peer, Plan, Proof, Sending};
+use super::handshake::{HANDSHAKE, NO_TLS_HERE};
+use super::journal::HandshakeFailure;
 use super::reply::AnswerBody;
 use super::watch::{Alarm, Watch};
 use super::wire::Wire;
+use crate::record::event::End;
 
 /// How long a refused client may go on sending what nobody reads, so that it gets to read the answer.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
@@ -86,6 +89,11 @@ impl Connection {
             };
             fresh_upstream = matches!(next, Next::Retry);
             match next {
+                Next::Retry => {}
+                Next::Drop => self.peer.leave(End::Cut),
+                Next::Request | Next::Close | Next::CloseBoth => self.peer.leave(End::Whole),
+            }
+            match next {
                 Next::Request | Next::Retry => {}
                 Next::Close | Next::CloseBoth => return self.linger().await,
                 Next::Drop => return,
@@ -102,6 +110,10 @@ impl Connection {
         let mut began = false;
         loop {
             if !self.input.is_empty() {
+                if self.speaks_tls() {
+                    self.turn_tls_away().await;
+                    return None;
+                }
                 if let Some(plan) = self.gate.plan(self.input.bytes(), &mut self.peer, proof.take()) {
                     return Some(plan);
                 }
@@ -124,12 +136,27 @@ impl Connection {
             .await;
             match read {
                 Ok(Ok(count)) if count > 0 => {}
-                Err(Alarm::Deadline) if began => return Some(gate::head_too_slow()),
+                Err(Alarm::Deadline) if began => return Some(self.gate.head_too_slow(&mut self.peer)),
                 _ => {
                     self.finish().await;
                     return None;
                 }
             }
+        }
+    }
+
+    /// Whether the client begins a TLS handshake on a port of http.
+    fn speaks_tls(&self) -> bool {
+        matches!(self.wire, Wire::Tcp(_)) && self.input.bytes().first() == Some(&HANDSHAKE)
+    }
+
+    /// Says so to both sides.
+    async fn turn_tls_away(&mut self) {
+        let why = HandshakeFailure::Misdirected;
+        self.gate.journal().no_handshake(self.peer.address, why, self.gate.config_flag());
+        self.watch.set(Some(LINGER));
+        if write_all(&mut self.wire, &mut self.watch, &NO_TLS_HERE).await.is_ok() {
+            self.linger().await;
         }
     }
 
@@ -154,6 +181,9 @@ impl Connection {
         let Sending { version, bodyless, .. } = sending;
         let keeps_alive = sending.keeps_alive && !self.watch.is_closing();
         let (parts, mut body) = response.into_parts();
+        if let Some(trail) = self.peer.trail() {
+            trail.answered(parts.status.as_u16());
+        }
         let mut out = buffer::lend();
         forward::put_status(
             &mut out,
@@ -162,6 +192,9 @@ impl Connection {
         );
         for (name, value) in &parts.headers {
             forward::put_field(&mut out, name.as_str(), value.as_bytes());
+        }
+        if let Some(hsts) = self.gate.hsts(&self.peer) {
+            forward::put_field(&mut out, forward::HSTS, hsts.as_bytes());
         }
         if !parts.headers.contains_key(DATE) {
             forward::put_field(&mut out, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());
@@ -177,6 +210,9 @@ impl Connection {
             };
             let Ok(data) = frame.into_data() else { continue };
             out.extend_from_slice(&data);
+            if let Some(trail) = self.peer.trail() {
+                trail.carried(0, data.len() as u64);
+            }
             if out.len() > buffer::SIZE {
                 if write_all(&mut self.wire, &mut self.watch, &out).await.is_err() {
                     return Next::Drop;

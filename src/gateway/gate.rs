@@ -3,7 +3,7 @@
 //! HTTP/1 and HTTP/2 come through here alike. The verdict is taken from the head alone, on every request, from one
 //! immutable snapshot of the rules; whoever changes the rules sends a new one, and the next request meets it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,13 @@ use hyper::Response;
 use hyper::http::{HeaderMap, Method};
 use tokio::sync::watch;
 
+use super::astray;
 use super::body::{Coding, Decoder};
 use super::buffer;
+use super::certificates::Certificates;
 use super::field::Field;
 use super::files::{self, Folder};
-use super::forward::{self, Tidings};
+use super::forward::{self, OwnFields, Tidings};
 use super::http1::{self, Head, Malformed, Persistence, Version};
 use super::journal::Journal;
 use super::page::{self, Page};
@@ -26,11 +28,14 @@ use super::sight;
 use super::signin::{self, Form, OwnPath};
 use super::stay::Stay;
 use super::target::Target;
+use super::trail::{self, Acquaintance, Sight, Trail};
+use super::trust;
 use super::upstream::{Failure, Upstream};
 use crate::config;
 use crate::policy::client::Client;
 use crate::policy::host::HostVerdict;
 use crate::policy::{Decision, HostCheck, Permit, Settled, Visit};
+use crate::record::event::{self as audited, Tls};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -56,19 +61,35 @@ pub struct Shared {
     pub proving: Proving,
     /// Time limits.
     pub limits: Limits,
+    /// The certificates in force, if this is a TLS server.
+    pub certificates: Option<watch::Receiver<Arc<Certificates>>>,
     /// The start of the clock that the policy knows.
     pub epoch: Instant,
 }
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     /// Their address; IPv4-mapped forms are IPv4.
     pub address: IpAddr,
     /// The TLS version, if it is TLS.
-    pub tls: Option<&'static str>,
+    pub tls: Option<Tls>,
+    /// It speaks in clear to a port of TLS, which has this address.
+    pub astray: Option<SocketAddr>,
     /// The visitor that this connection was last told about.
     pub announced: Option<Client>,
+    /// The visitor that is no news to the audit log.
+    pub known: Option<Acquaintance>,
+    /// What the request that is under way leaves in the audit log.
+    pub trail: Option<Box<Trail>>,
+}
+
+impl Peer {
+    /// Somebody of whom nothing else is known yet.
+    #[must_use]
+    pub const fn new(address: IpAddr, tls: Option<Tls>) -> Self {
+        Self { address, tls, astray: None, announced: None, known: None, trail: None }
+    }
 }
 
 /// The gate as one connection knows it.
@@ -143,8 +164,8 @@ pub struct Order {
     pub sending: Sending,
     /// The client's `Accept`, for a page of ours.
     pub accept: Option<Vec<u8>>,
-    /// A `Set-Cookie` field of ours that goes with the answer.
-    pub cookie: Option<String>,
+    /// The fields of ours that go with the answer.
+    pub own: OwnFields,
     /// Who is being served, for when the rules change meanwhile.
     pub stay: Stay,
 }
@@ -182,6 +203,24 @@ impl Gate {
         self.shared.limits
     }
 
+    /// The certificates in force, if this is a TLS server.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.shared.certificates.as_ref().map(|certificates| Arc::clone(&certificates.borrow()))
+    }
+
+    /// The `Strict-Transport-Security` of an answer of our own to `peer`.
+    #[must_use]
+    pub fn hsts(&self, peer: &Peer) -> Option<&str> {
+        self.rules.hsts.as_deref().filter(|_| peer.tls.is_some())
+    }
+
+    /// What a command has to be told to find the settings.
+    #[must_use]
+    pub fn config_flag(&self) -> &str {
+        &self.rules.config_flag
+    }
+
     /// Whether the rules have changed and no longer let in who is being served. Costs next to nothing while they
     /// have not; whoever waits is woken when they do.
     pub fn revokes(&mut self, stay: &Stay) -> bool {
@@ -198,6 +237,12 @@ impl Gate {
     #[must_use]
     pub fn revoked(&self, order: &Order) -> Response<AnswerBody> {
         order.stay.refusal(&self.rules, &self.shared.journal, order.accept.as_deref(), self.now())
+    }
+
+    /// Who makes this visit, by the rules that were looked at last.
+    #[must_use]
+    pub fn client(&self, visit: &Visit<'_>) -> Client {
+        self.rules.policy.trust.identify(visit.peer, &visit.forwarded)
     }
 
     /// Waits until there are other rules than this gate knows.
@@ -228,13 +273,35 @@ impl Gate {
         let mut memory = http1::fields();
         match Head::parse(bytes, &mut memory) {
             Ok(Some((_, length))) if length > self.limits().head_size => {
-                Some(refuse_head(Malformed::TooLarge))
+                Some(self.refuse_head(Malformed::TooLarge, peer))
             }
             Ok(Some((head, length))) => Some(self.judge(&head, length, peer, proof)),
-            Ok(None) if bytes.len() >= self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
+            Ok(None) if bytes.len() >= self.limits().head_size => {
+                Some(self.refuse_head(Malformed::TooLarge, peer))
+            }
             Ok(None) => None,
-            Err(malformed) => Some(refuse_head(malformed)),
+            Err(malformed) => Some(self.refuse_head(malformed, peer)),
         }
+    }
+
+    /// The answer to bytes of `peer` that are no request.
+    #[must_use]
+    pub fn refuse_head(&self, malformed: Malformed, peer: &mut Peer) -> Plan {
+        self.begin_stranger(peer);
+        answer(reply::malformed(malformed), LAST)
+    }
+
+    /// The answer to a head that did not come to its end in time.
+    #[must_use]
+    pub fn head_too_slow(&self, peer: &mut Peer) -> Plan {
+        self.begin_stranger(peer);
+        answer(reply::too_slow(), LAST)
+    }
+
+    /// Takes note of a request of which no head could be read.
+    fn begin_stranger(&self, peer: &mut Peer) {
+        let client = Client::Direct { address: peer.address };
+        trail::begin(&self.shared.journal, peer, &Sight::of_stranger(&client, audited::Reason::Malformed));
     }
 
     /// Judges one request head, of which `length` bytes lie in the client's input.
@@ -254,20 +321,39 @@ impl Gate {
         };
         let (target, host) = match Target::of(head) {
             Ok(Target { target, host }) => (target, host),
-            Err(what) => return answer(reply::page(&Page::Malformed { what }, head), sending.closing()),
+            Err(what) => {
+                let client = Client::Direct { address: peer.address };
+                let sight = Sight::of_stranger(&client, audited::Reason::Malformed);
+                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), ..sight });
+                return answer(reply::page(&Page::Malformed { what }, head), sending.closing());
+            }
         };
+        let forwarded = sight::forwarded_headers(head);
+        // Over TLS to here, or to a proxy of ours that says so.
+        let secure = peer.tls.is_some() || self.rules.policy.trust.is_secured(peer.address, &forwarded);
         let visit = Visit {
             peer: peer.address,
-            secure: peer.tls.is_some(),
+            secure,
             method: head.method,
             path: target.split_once('?').map_or(target, |(path, _)| path),
             host,
             authorization: head.first(Field::Authorization),
-            forwarded: sight::forwarded_headers(head),
-            ambient: sight::ambient(head, peer.tls.is_some()),
+            forwarded,
+            ambient: sight::ambient(head, secure),
         };
+        if let Some(here) = peer.astray {
+            let (rules, visit) = (&self.rules, astray::without_credentials(visit));
+            let asked = Refused { rules, head, visit: &visit, target, journal: &self.shared.journal };
+            let certificates = self.certificates();
+            let trust = certificates.as_ref().and_then(|certificates| certificates.trust.as_ref());
+            return astray::plan(&asked, trust, here, peer, sending);
+        }
         let settled = match proof {
             Some(Proof::Busy) => {
+                let client = self.rules.policy.trust.identify(visit.peer, &visit.forwarded);
+                let sight = Sight::of_stranger(&client, audited::Reason::Busy);
+                let target = Some((visit.path, visit.host));
+                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), target, ..sight });
                 return answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending);
             }
             Some(Proof::Settled(settled)) => Some(settled),
@@ -279,11 +365,14 @@ impl Gate {
         if let Some(at @ (OwnPath::SignIn | OwnPath::SignOut)) = OwnPath::of(visit.path)
             && rules.policy.sign_in.as_ref().is_some_and(|sign_in| sign_in.sessions.is_some())
         {
-            return signin::plan(at, &refused, rules, sending);
+            return signin::plan(at, &refused, rules, peer, sending);
+        }
+        if let Some(plan) = this.trust_page(&refused, peer, sending) {
+            return plan;
         }
         match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => refused.refuse(denial, sending),
+            Decision::Deny(denial) => refused.refuse(denial, peer, sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
                 authorization: visit.authorization.map(<[u8]>::to_vec),
@@ -291,6 +380,23 @@ impl Gate {
                 rules: Arc::clone(rules),
             }),
         }
+    }
+
+    /// The pages about our own authority, which need no password: there is nothing secret about it.
+    fn trust_page(&self, asked: &Refused<'_>, peer: &mut Peer, sending: Sending) -> Option<Plan> {
+        if peer.tls.is_none() || !asked.visit.path.starts_with(trust::PATH) {
+            return None;
+        }
+        let certificates = self.certificates()?;
+        let trust = certificates.trust.as_ref()?;
+        let approach = match asked.rules.policy.approach(asked.visit) {
+            Ok(approach) => approach,
+            Err(denial) => return Some(asked.refuse(denial, peer, sending)),
+        };
+        let host = asked.visit.host.map_or("localhost".into(), String::from_utf8_lossy);
+        let response = astray::trust_page(asked, trust, &host)?;
+        asked.note_visit(&approach.client, audited::Reason::Public, peer);
+        Some(answer(response, sending))
     }
 
     /// Makes a costly proof; the plan is asked for again with what comes of it.
@@ -309,6 +415,16 @@ impl Gate {
         peer: &mut Peer,
         sending: Sending,
     ) -> Plan {
+        let (reason, rule) = trail::grounds(permit);
+        let sight = Sight {
+            client: &permit.client,
+            reason,
+            user: permit.user.as_deref(),
+            rule,
+            head: Some(head),
+            target: Some((visit.path, visit.host)),
+        };
+        trail::begin(&self.shared.journal, peer, &sight);
         if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
             self.shared.journal.unknown_host(visit.host.unwrap_or_default());
         }
@@ -327,7 +443,8 @@ impl Gate {
         match &rules.behind {
             Behind::Upstream(upstream) => {
                 let order = order(rules, upstream, head, visit, target, permit, sending);
-                Plan::Forward(Order { cookie, ..order })
+                let hsts = rules.hsts.clone().filter(|_| peer.tls.is_some());
+                Plan::Forward(Order { own: OwnFields { cookie, hsts }, ..order })
             }
             Behind::Folder(folder) => Plan::Folder {
                 wanted: Wanted {
@@ -447,25 +564,13 @@ fn order(
         repeatable: idempotent && head.body.is_done() && !head.websocket,
         sending,
         accept: reply::accept(head),
-        cookie: None,
+        own: OwnFields::default(),
         stay: Stay::of(head, visit, permit.user.as_ref()),
     }
 }
 
 const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
-}
-
-/// The answer to bytes that are no request.
-#[must_use]
-pub fn refuse_head(malformed: Malformed) -> Plan {
-    answer(reply::malformed(malformed), LAST)
-}
-
-/// The answer to a head that did not come to its end in time.
-#[must_use]
-pub fn head_too_slow() -> Plan {
-    answer(reply::too_slow(), LAST)
 }
 
 /// How the last answer on a connection is sent, to a client of whose request nothing is known.
@@ -491,11 +596,13 @@ mod tests {
     fn what_was_proven_under_other_rules_is_proven_again() {
         let limit = Duration::from_mins(1);
         let limits = Limits { idle: limit, head: limit, body: limit, answer: None, head_size: buffer::SIZE };
-        let journal = Journal::open(JournalOptions { access_log: None, min_level: 4 }).expect("a journal");
-        let shared = Shared { journal, proving: Proving::new(1), limits, epoch: Instant::now() };
+        let journal =
+            Journal::open(JournalOptions { min_level: 4, ..JournalOptions::default() }).expect("a journal");
+        let shared =
+            Shared { journal, proving: Proving::new(1), limits, certificates: None, epoch: Instant::now() };
         let (sender, changes) = watch::channel(rules());
         let mut gate = Gate::new(Arc::new(shared), changes);
-        let mut peer = Peer { address: [192, 0, 2, 7].into(), tls: None, announced: None };
+        let mut peer = Peer::new([192, 0, 2, 7].into(), None);
         let mut asked_under = |proof| match gate.plan(REQUEST, &mut peer, proof) {
             Some(Plan::Prove(unproven)) => Ok(unproven.rules),
             Some(Plan::Answer { response, .. }) => Err(response.status().as_u16()),

@@ -13,7 +13,10 @@ use hyper::http::header::{self, HeaderMap, HeaderValue};
 use hyper::{Response, StatusCode};
 
 use form::{CONTENT_SECURITY_POLICY, Form};
+pub(super) use template::escape_html;
 use template::{Value, Values};
+
+use super::trust::systems;
 
 /// The header that names the page, so that a waiting page can tell when the answer is no longer ours.
 pub const MARK: HeaderName = HeaderName::from_static("x-innkeeper");
@@ -94,6 +97,11 @@ pub enum Page<'a> {
         /// The same address with `https://`; a link only if it really begins so.
         url: &'a str,
     },
+    /// 400: plain http on a port of https, from somebody who cannot be sent on.
+    HttpsHere {
+        /// What to open instead; not a link, as the host may be anybody's.
+        address: &'a str,
+    },
     /// 404: the folder has no such file.
     NotFound,
     /// 405: the method is not taken here.
@@ -105,6 +113,23 @@ pub enum Page<'a> {
     HeadTooLarge,
     /// 500: a failure of ours, told in the log and not here.
     Broken,
+    /// 200: how a device is told to trust the authority that the certificate is from.
+    Trust {
+        /// What the authority calls itself.
+        authority: &'a str,
+        /// By what it is told from others, in two lines.
+        fingerprint: &'a [String; 2],
+        /// The last day of its life.
+        until: &'a str,
+        /// What it may vouch for, comma-separated.
+        bounds: &'a str,
+        /// What shows the owner the fingerprint.
+        command: &'a str,
+        /// The name and port that the visitor came by.
+        host: &'a str,
+        /// How it is done, the visitor's own system first.
+        guides: &'a [Guide],
+    },
     /// 200: let in, but there is neither an app nor a folder behind the door.
     Welcome {
         /// The visitor's address, as Innkeeper sees it.
@@ -176,6 +201,15 @@ pub struct Step<'a> {
     pub what: &'a str,
     /// What to type for it.
     pub command: &'a str,
+}
+
+/// How one system is told to trust an authority.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Guide {
+    /// What it is called.
+    pub system: &'static str,
+    /// What to do, in order.
+    pub steps: Vec<systems::Step>,
 }
 
 /// The whole answer: status, headers and a body in the form that `accept` (the value of the request's
@@ -276,6 +310,7 @@ impl Page<'_> {
                 (StatusCode::SERVICE_UNAVAILABLE, template!("busy"), SignedIn((*retry_after_seconds).max(1)))
             }
             Self::HttpsRequired { .. } => (StatusCode::FORBIDDEN, template!("https-required"), ByHand),
+            Self::HttpsHere { .. } => (StatusCode::BAD_REQUEST, template!("https-here"), ByHand),
             Self::NotFound => (StatusCode::NOT_FOUND, template!("not-found"), ByHand),
             Self::MethodNotAllowed { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, template!("method-not-allowed"), ByHand)
@@ -284,6 +319,7 @@ impl Page<'_> {
                 (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, template!("head-too-large"), ByHand)
             }
             Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, template!("broken"), ByHand),
+            Self::Trust { .. } => (StatusCode::OK, template!("trust"), ByHand),
             Self::Welcome { .. } => (StatusCode::OK, template!("welcome"), ByHand),
         };
         Sheet { status, name, template, retry }
@@ -330,8 +366,20 @@ impl Page<'_> {
                 let link = url.starts_with("https://").then_some(*url);
                 vec![("url", (*url).into()), ("link", link.into())]
             }
+            Self::HttpsHere { address } => vec![("address", (*address).into())],
             Self::MethodNotAllowed { allow } => vec![("allow", (*allow).into())],
             Self::CrossSite | Self::NotFound | Self::HeadTooLarge | Self::Broken => Vec::new(),
+            Self::Trust { authority, fingerprint, until, bounds, command, host, guides } => vec![
+                ("authority", (*authority).into()),
+                ("fingerprint", fingerprint.join(" ").into()),
+                ("until", (*until).into()),
+                ("bounds", Value::Whole((*bounds).into())),
+                ("command", (*command).into()),
+                ("profile", format!("http://{host}/.innkeeper/trust/innkeeper.mobileconfig").into()),
+                ("certificate", format!("http://{host}/.innkeeper/trust/authority.crt").into()),
+                ("guides", Value::Rows(guides.iter().map(Guide::values).collect())),
+                ("url", format!("https://{host}/").into()),
+            ],
             Self::Welcome { address, verdict, rule, user, protocol, tls, next } => vec![
                 ("address", (*address).into()),
                 ("verdict", (*verdict).into()),
@@ -435,6 +483,15 @@ impl<'a> Refusal<'a> {
 impl<'a> Step<'a> {
     fn values(&self) -> Values<'a> {
         vec![("what", self.what.into()), ("command", self.command.into())]
+    }
+}
+
+impl Guide {
+    fn values(&self) -> Values<'_> {
+        fn steps(step: &systems::Step) -> Values<'_> {
+            vec![("what", step.what.as_str().into()), ("command", step.command.as_deref().into())]
+        }
+        vec![("system", self.system.into()), ("steps", Value::Rows(self.steps.iter().map(steps).collect()))]
     }
 }
 
@@ -602,6 +659,7 @@ Or show a folder of files
             (405, "method-not-allowed", Some(("allow", "GET, HEAD"))),
             (431, "head-too-large", None),
             (500, "broken", None),
+            (200, "trust", None),
             (200, "welcome", None),
         ];
         let pages = examples();
@@ -762,6 +820,7 @@ Or show a folder of files
             Page::UpstreamDown { upstream: text, why: text },
             Page::UpstreamSilent { upstream: text, seconds: 1 },
             Page::HttpsRequired { url: text },
+            Page::HttpsHere { address: text },
             Page::MethodNotAllowed { allow: text },
             Page::Welcome {
                 address: text,
@@ -856,6 +915,7 @@ Or show a folder of files
                 // What only some refusals say, and what the steps of a welcome say.
                 Page::Refused { .. } => known.extend(["proxy", "claimed", "header"]),
                 Page::Welcome { .. } => known.extend(["what", "command"]),
+                Page::Trust { .. } => known.extend(["system", "steps", "what"]),
                 _ => {}
             }
             for name in placeholders(sheet.template) {
@@ -903,6 +963,16 @@ Or show a folder of files
     }
 
     /// One of each page, with everything it can say.
+    static FINGERPRINT: [String; 2] = [String::new(), String::new()];
+
+    static GUIDES: std::sync::LazyLock<Vec<Guide>> = std::sync::LazyLock::new(|| {
+        let step = |what: &str, command: Option<&str>| systems::Step {
+            what: what.to_owned(),
+            command: command.map(str::to_owned),
+        };
+        vec![Guide { system: "Linux", steps: vec![step("Fetch it", Some("curl")), step("Look at it", None)] }]
+    });
+
     fn examples() -> Vec<Page<'static>> {
         vec![
             Page::Refused {
@@ -926,10 +996,20 @@ Or show a folder of files
             Page::UpstreamSilent { upstream: "http://127.0.0.1:8000", seconds: 90 },
             Page::Busy { retry_after_seconds: 2 },
             Page::HttpsRequired { url: "https://den.example:8000/chat" },
+            Page::HttpsHere { address: "https://den.example:8000/" },
             Page::NotFound,
             Page::MethodNotAllowed { allow: "GET, HEAD" },
             Page::HeadTooLarge,
             Page::Broken,
+            Page::Trust {
+                authority: "Innkeeper on desk, 2026-11-23 3FA0",
+                fingerprint: &FINGERPRINT,
+                until: "2036-11-22",
+                bounds: "local, 192.168.0.0/16",
+                command: "innkeeper cert trust",
+                host: "desk.local:8000",
+                guides: GUIDES.as_slice(),
+            },
             Page::Welcome {
                 address: "192.168.1.23",
                 verdict: "let in",

@@ -32,9 +32,10 @@ pub fn set(
     let settings = editing.outcome()?;
     login.confirm(&settings).map_err(one)?;
     let told = login.told(&editing, &settings);
+    chosen.tell().map_err(one)?;
     editing.finish().map_err(one)?;
     say(speech, &told.notices, &told.warnings);
-    chosen.tell(speech);
+    chosen.comment(speech);
     Ok(Exit::Yes)
 }
 

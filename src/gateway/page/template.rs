@@ -118,8 +118,8 @@ fn clip(text: &str) -> Cow<'_, str> {
     }
 }
 
-/// For an HTML page, as text or inside a quoted attribute.
-pub(super) fn escape_html(text: &str) -> String {
+/// For an HTML page or XML, as text or inside a quoted attribute.
+pub(in crate::gateway) fn escape_html(text: &str) -> String {
     let mut out = String::with_capacity(text.len());
     for letter in escape_text(text).chars() {
         match letter {
