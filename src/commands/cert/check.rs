@@ -31,10 +31,10 @@ pub fn run(check: &Check, flags: &Flags, speech: Speech) -> Result<Exit, Vec<Err
             pair::of_settings(&sources.read()?, &config_flag(flags), &look)?
         }
         Subject::Files { cert, key } => {
-            vec![Files::read(cert, key.as_deref(), None)?.inspect("", &look)]
+            vec![Files::read(cert, key.as_deref(), None)?.inspect(&Wanted::of(&look.asked), "", &look)]
         }
         Subject::Port { host, port } => {
-            vec![of_port(host, *port, look, speech).map_err(|error| vec![error])?]
+            vec![of_port(host, *port, &look, speech).map_err(|error| vec![error])?]
         }
     };
     if check.json {
@@ -62,14 +62,14 @@ impl Look<'_> {
         Self { asked: Vec::new(), warn_days: 21, passphrase: None }
     }
 
-    /// Inspects `material`; `own` are the names that people would type here.
-    fn inspect(&self, material: Material<'_>, own: &[Name]) -> Inspection {
+    /// Inspects `material`, which has to be good for the names that are `wanted`.
+    fn inspect(&self, material: Material<'_>, wanted: &Wanted) -> Inspection {
         let (public, system) = (Roots::of_browsers(), probe::system_roots());
         let terms = Terms {
             now: SystemTime::now(),
             warn_days: self.warn_days,
-            asked: &self.asked,
-            own,
+            asked: &wanted.asked,
+            own: &wanted.own,
             public: &public,
             system: &system,
         };
@@ -90,22 +90,40 @@ fn asked(hosts: &[String]) -> Result<Vec<Name>, Vec<Error>> {
     if errors.is_empty() { Ok(names) } else { Err(errors) }
 }
 
-/// What people on this computer and around it would type.
-fn own_names() -> Vec<Name> {
-    let names = names::own_names().into_iter().filter_map(|name| name.parse().ok());
-    let addresses = names::own_addresses().into_iter().map(Name::Address);
-    let mut all = vec![Name::Dns("localhost".to_owned())];
-    for name in names.chain(addresses) {
-        if !all.contains(&name) {
-            all.push(name);
+/// The names that a certificate has to be good for.
+#[derive(Default)]
+struct Wanted {
+    /// Those that were asked for.
+    asked: Vec<Name>,
+    /// What people on this computer and around it would type.
+    own: Vec<Name>,
+}
+
+impl Wanted {
+    /// `asked`, and what this computer is called.
+    fn of(asked: &[Name]) -> Self {
+        let names = names::own_names().into_iter().filter_map(|name| name.parse().ok());
+        let addresses = names::own_addresses().into_iter().map(Name::Address);
+        let mut own = vec![Name::Dns("localhost".to_owned())];
+        for name in names.chain(addresses) {
+            if !own.contains(&name) {
+                own.push(name);
+            }
         }
+        Self { asked: asked.to_vec(), own }
     }
-    all
+
+    /// Keeps those for which `is_open`.
+    fn retain(&mut self, is_open: impl Fn(&Name) -> bool) {
+        self.asked.retain(&is_open);
+        self.own.retain(&is_open);
+    }
 }
 
 /// What the server at `host` and `port` shows.
-fn of_port(host: &str, port: u16, mut look: Look<'_>, speech: Speech) -> Result<Inspection, Error> {
-    look.asked.insert(0, host.parse()?);
+fn of_port(host: &str, port: u16, look: &Look<'_>, speech: Speech) -> Result<Inspection, Error> {
+    let mut wanted = Wanted { asked: vec![host.parse()?], own: Vec::new() };
+    wanted.asked.extend(look.asked.iter().cloned());
     let answer = {
         let _spinner = match speech {
             Speech::Full => Progress::waiting(&format!("asking {host}, port {port}")),
@@ -113,5 +131,5 @@ fn of_port(host: &str, port: u16, mut look: Look<'_>, speech: Speech) -> Result<
         };
         probe::probe(host, port)?
     };
-    Ok(look.inspect(Material::Shown { host, port, answer: &answer }, &[]))
+    Ok(look.inspect(Material::Shown { host, port, answer: &answer }, &wanted))
 }

@@ -142,6 +142,32 @@ fn names_that_are_asked_for() {
     );
 }
 
+#[test]
+fn every_pair_of_the_settings() {
+    let (good, other) = (good(), alone(server_now(&["tavern.example"])));
+    let settings = "ssl: {enabled: true, certPath: other.pem, keyPath: other.key}\n\
+        innkeeper: {ssl: {certificates: [{certPath: cert.pem, keyPath: key.pem}]}}\n";
+    let folder = folder(&good, settings);
+    fs::write(folder.path("other.pem"), &other.pem).unwrap();
+    fs::write(folder.path("other.key"), &other.key).unwrap();
+    owners_only(&folder, "other.key");
+    let kinds = |arguments: &[&str]| {
+        let output = folder.run(arguments);
+        let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+        let rows = rows.as_array().unwrap().clone();
+        let kind = |finding: &serde_json::Value| finding["kind"].as_str().unwrap().to_owned();
+        rows.iter()
+            .map(|row| row["findings"].as_array().unwrap().iter().map(kind).collect())
+            .collect::<Vec<Vec<_>>>()
+    };
+    // The names of this computer are in the second, and a name that is in neither is told once.
+    let check = ["cert", "check", "--json"];
+    assert_eq!(kinds(&check), [["self-signed"], ["own-authority"]]);
+    assert_eq!(kinds(&[&check[..], &["--host", "localhost"]].concat()), [["self-signed"], ["own-authority"]]);
+    let with_phone = kinds(&[&check[..], &["--host", "phone.lan"]].concat());
+    assert_eq!(with_phone, [&["name-missing", "self-signed"][..], &["own-authority"]]);
+}
+
 /// Who may read everything is no case for this.
 #[cfg(unix)]
 #[test]

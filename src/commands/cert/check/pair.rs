@@ -3,7 +3,7 @@
 use std::io::ErrorKind;
 use std::path::Path;
 
-use super::{Look, own_names};
+use super::{Look, Wanted};
 use crate::cert::Source;
 use crate::cert::inspection::finding::{Danger, Exposure};
 use crate::cert::inspection::{Inspection, Material};
@@ -19,12 +19,32 @@ pub fn of_settings(settings: &Settings, flag: &str, look: &Look<'_>) -> Result<V
     if !ssl.enabled && !ssl.cert_path.exists() {
         return Err(vec![no_https(ssl, flag)]);
     }
-    let passphrase = look.passphrase.or(ssl.key_passphrase.as_ref().map(Secret::reveal));
-    let files = Files::read(&ssl.cert_path, Some(&ssl.key_path), passphrase).map_err(|errors| {
+    let first = (&ssl.cert_path, &ssl.key_path, ssl.key_passphrase.as_ref());
+    let further = ssl.certificates.iter();
+    let further = further.map(|pair| (&pair.cert_path, &pair.key_path, pair.key_passphrase.as_ref()));
+    let mut pairs = Vec::new();
+    let mut errors = Vec::new();
+    for (cert, key, passphrase) in std::iter::once(first).chain(further) {
+        match Files::read(cert, Some(key), passphrase.map(Secret::reveal)) {
+            Ok(files) => pairs.push(files),
+            Err(these) => errors.extend(these),
+        }
+    }
+    if !errors.is_empty() {
         let new = format!("make a new pair for this machine with `innkeeper cert create --apply{flag}`");
-        errors.into_iter().map(|error| error.hint(new.clone())).collect::<Vec<_>>()
-    })?;
-    Ok(vec![files.inspect(flag, look)])
+        return Err(errors.into_iter().map(|error| error.hint(new.clone())).collect());
+    }
+    // The first is shown to everybody for whom none of the others is.
+    let Some((first, others)) = pairs.split_first() else { return Ok(Vec::new()) };
+    let others: Vec<Inspection> =
+        others.iter().map(|files| files.inspect(&Wanted::default(), flag, look)).collect();
+    let leaves = others.iter().filter_map(|other| other.chain.first());
+    let entries: Vec<_> = leaves.filter_map(|leaf| leaf.names.as_deref()).flatten().collect();
+    let mut wanted = Wanted::of(&look.asked);
+    wanted.retain(|name| !entries.iter().any(|entry| entry.covers(name)));
+    let mut all = vec![first.inspect(&wanted, flag, look)];
+    all.extend(others);
+    Ok(all)
 }
 
 /// There is nothing to check yet.
@@ -70,8 +90,8 @@ impl<'a> Files<'a> {
         }
     }
 
-    /// Inspects them; `flag` finds the settings that name them.
-    pub(super) fn inspect(&self, flag: &str, look: &Look<'_>) -> Inspection {
+    /// Inspects them; `flag` finds the settings that name the files.
+    pub(super) fn inspect(&self, wanted: &Wanted, flag: &str, look: &Look<'_>) -> Inspection {
         let material = Material::Files {
             cert: Source { name: &self.cert.0, bytes: &self.cert.1 },
             key: self.key.as_ref().map(|(name, bytes)| Source { name, bytes }),
@@ -79,7 +99,7 @@ impl<'a> Files<'a> {
             exposures: &self.exposures,
             flag,
         };
-        look.inspect(material, &own_names())
+        look.inspect(material, wanted)
     }
 }
 
