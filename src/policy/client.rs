@@ -640,6 +640,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_a_trusted_proxy_says_https_and_only_without_a_doubt() {
+        for (lines, expected) in [
+            (&[][..], false),
+            (&["https"], true),
+            (&[" HTTPS\t"], true),
+            (&["https,https", "https"], true),
+            (&["https, http"], false),
+            (&["http, https"], false),
+            (&["https", "http"], false),
+            (&["http", "https"], false),
+            (&["https,"], false),
+            (&["https", ""], false),
+            (&["\"https\""], false),
+            (&["https;q=1"], false),
+            (&["httpss"], false),
+            (&["wss"], false),
+        ] {
+            let x_forwarded_proto = lines.iter().map(|line| line.as_bytes()).collect();
+            let headers = ForwardedHeaders { x_forwarded_proto, ..ForwardedHeaders::default() };
+            for (peer, trusted) in [(PROXY, true), ("::ffff:10.0.0.1", true), (STRANGER, false)] {
+                let secured = trust().is_secured(peer.parse().unwrap(), &headers);
+                assert_eq!(secured, expected && trusted, "{lines:?} of {peer}");
+            }
+        }
+    }
+
     fn permits(condition: Condition, list: &Whitelist) -> bool {
         let is_listed = |address| list.find(address).is_some();
         match condition {
