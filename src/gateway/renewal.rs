@@ -236,7 +236,7 @@ mod tests {
 
         let old = leaf.until - 100 * DAY;
         let outcome = renewal.look(&moved, old).unwrap();
-        assert_eq!(outcome.told().unwrap(), "the certificate was renewed: it is good until 2028-10-17");
+        assert_eq!(outcome.told().unwrap(), "the certificate was renewed: it is good until 2028-10-18");
         assert_eq!(renewal.look(&moved, old).unwrap(), Outcome::Kept);
         assert_eq!(Outcome::Kept.told(), None);
     }
