@@ -18,6 +18,7 @@ mod it {
     mod accounts;
     mod architecture;
     mod auth;
+    mod authority;
     mod config;
     mod configure;
     mod document;

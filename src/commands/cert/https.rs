@@ -76,7 +76,12 @@ fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Ve
     // SillyTavern would speak https itself, and nobody would understand it.
     let own = editing.readers == Readers::Both;
     let place = if own { Place::Own } else { Place::InForce };
+    let mut told = Vec::new();
     for (setting, text) in differing(&editing.settings, keyring) {
+        let ssl = &editing.settings.ssl;
+        let before = if setting == FILES[0].0 { &ssl.cert_path } else { &ssl.key_path };
+        let (verb, before) = (if dry_run { "Would set" } else { "Set" }, before.display());
+        told.push(format!("{verb} `{setting}` to {text}, was {before}"));
         editing.set(setting, &Content::Text(text.to_owned()), place).map_err(one)?;
     }
     editing.set(ENABLED, &Content::Switch(true, "true".to_owned()), place).map_err(one)?;
@@ -86,7 +91,6 @@ fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Ve
         return Err(one(Error::new(format!("`{file}` would not be read as it was written"))
             .hint("nothing was changed in it; edit it by hand")));
     }
-    let mut told = Vec::new();
     if dry_run {
         ui::text(editing.difference());
         told.push(format!("Would turn on `{ENABLED}`: {}", settings.origin(ENABLED)));

@@ -103,7 +103,7 @@ impl Shown<'_> {
             ui::line("");
             ui::code(page);
         }
-        ui::text(&self.guides());
+        ui::text(&self.guides(pages.first().map_or("", String::as_str), flag));
     }
 
     /// Why the page may not be there.
@@ -153,30 +153,39 @@ impl Shown<'_> {
         pages
     }
 
-    /// The steps for every system, this one's first.
-    fn guides(&self) -> String {
+    /// The steps for every system: with the file on this computer, with the trust page on others.
+    fn guides(&self, page: &str, flag: &str) -> String {
         let path = absolute(&self.keyring.authority);
         let here: &[System] = match std::env::consts::OS {
-            "macos" => &[System::Macos],
-            "windows" => &[System::Windows],
-            "linux" => &[System::Linux, System::Chromium],
+            "macos" => &[System::Macos, System::Firefox],
+            "windows" => &[System::Windows, System::Firefox],
+            "linux" => &[System::Linux, System::Chromium, System::Firefox],
             _ => &[],
         };
-        let elsewhere = System::ALL.iter().filter(|system| !here.contains(system));
         let mut text = String::new();
-        for (system, is_here) in
-            here.iter().map(|own| (own, true)).chain(elsewhere.map(|other| (other, false)))
-        {
-            let note = if is_here { ", this computer" } else { "" };
-            text += &format!("\n{}{note}\n", system.title());
-            if *system == System::Linux && is_here && Store::of_this_system(self.root).is_some() {
-                text += "  - By this program\n      sudo innkeeper cert trust --install\n";
+        for system in here {
+            text += &format!("\n{}, on this computer\n", system.title());
+            if *system == System::Linux && Store::of_this_system(self.root).is_some() {
+                text += &format!("  - By this program\n      sudo innkeeper cert trust --install{flag}\n");
             }
-            for step in system.steps(Obtained::File(&path), self.root.name()) {
-                text += &format!("  - {}\n", step.what);
-                if let Some(command) = step.command {
-                    text += &format!("      {command}\n");
-                }
+            text += &self.steps(*system, Obtained::File(&path));
+        }
+        text += "\nOn another device, open the trust page and compare the fingerprint. It says what to do there:\n";
+        for system in
+            System::ALL.iter().filter(|system| !matches!(system, System::Firefox | System::Chromium))
+        {
+            text += &format!("\n{}\n", system.title());
+            text += &self.steps(*system, Obtained::Page(page));
+        }
+        text
+    }
+
+    fn steps(&self, system: System, from: Obtained<'_>) -> String {
+        let mut text = String::new();
+        for step in system.steps(from, self.root.name()) {
+            text += &format!("  - {}\n", step.what);
+            if let Some(command) = step.command {
+                text += &format!("      {command}\n");
             }
         }
         text
