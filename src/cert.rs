@@ -6,20 +6,23 @@
 /// The owner's own certificate authority.
 pub mod authority;
 mod key;
+mod pairs;
 mod pem;
 
 use std::fmt;
 use std::sync::Arc;
+use std::time::{Duration, SystemTime};
 
 use rustls::crypto::ring;
 use rustls::pki_types::CertificateDer;
 use rustls::server::ServerConfig;
-use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::sign::CertifiedKey;
 use rustls::{Error as TlsError, InconsistentKeys};
 use webpki::EndEntityCert;
 
 use crate::error::Error;
 
+pub use self::pairs::Pairs;
 use self::pem::{Block, Label, Wanted};
 
 /// The bytes of a file, and the path that messages call it by.
@@ -67,26 +70,13 @@ impl Pair {
         }
     }
 
-    /// The server's side of TLS 1.2 and 1.3 with this pair for every name: HTTP/2 and HTTP/1.1 by ALPN, no
-    /// client certificates, sessions resumed by ticket (RFC 5077, RFC 8446 section 2.2).
-    ///
-    /// Each call makes its own ticket keys. Workers that share a port share one configuration, or a client
-    /// that comes back to another worker cannot resume.
+    /// The server's side of TLS with this pair for every name, see [`Pairs::server_config`].
     ///
     /// # Errors
     ///
     /// The system gives no random bytes for the ticket keys.
     pub fn server_config(&self) -> Result<Arc<ServerConfig>, Error> {
-        // The provider is named, so that no other crate's choice of a process default can change it.
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
-            .with_safe_default_protocol_versions()
-            .map_err(|error| Error::new("cannot set up TLS").caused_by(error))?
-            .with_no_client_auth()
-            .with_cert_resolver(Arc::new(SingleCertAndKey::from(Arc::clone(&self.certified))));
-        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
-        config.ticketer = ring::Ticketer::new()
-            .map_err(|error| Error::new("cannot make the keys of TLS session tickets").caused_by(error))?;
-        Ok(Arc::new(config))
+        Pairs::new(self.clone(), Vec::new()).server_config(None)
     }
 
     /// The DNS names of the server's own certificate (`subjectAltName`), in its order, wildcards such as
@@ -96,6 +86,29 @@ impl Pair {
     pub fn names(&self) -> Vec<String> {
         let leaf = self.certified.cert.first().and_then(|leaf| EndEntityCert::try_from(leaf).ok());
         leaf.map(|leaf| leaf.valid_dns_names().map(str::to_owned).collect()).unwrap_or_default()
+    }
+
+    /// The certificates as they are shown, the server's own first, each in DER.
+    #[must_use]
+    pub fn chain(&self) -> &[CertificateDer<'static>] {
+        &self.certified.cert
+    }
+
+    /// Whether the server's own certificate is signed by itself: no authority stands behind it that a device could know.
+    #[must_use]
+    pub fn is_self_signed(&self) -> bool {
+        let leaf =
+            self.certified.cert.first().and_then(|leaf| x509_parser::parse_x509_certificate(leaf).ok());
+        leaf.is_some_and(|(_, leaf)| leaf.issuer() == leaf.subject())
+    }
+
+    /// The last moment at which the server's own certificate counts (RFC 5280, section 4.1.2.5); `None` where that
+    /// cannot be read, or lies before 1970.
+    #[must_use]
+    pub fn expires(&self) -> Option<SystemTime> {
+        let (_, leaf) = x509_parser::parse_x509_certificate(self.certified.cert.first()?).ok()?;
+        let seconds = u64::try_from(leaf.validity().not_after.timestamp()).ok()?;
+        SystemTime::UNIX_EPOCH.checked_add(Duration::from_secs(seconds))
     }
 }
 
@@ -220,6 +233,9 @@ mod tests {
         -days 365 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout 'key.pem.new' \
         -out 'cert.pem.new'`";
 
+    /// When `CERT` ends, in seconds since 1970.
+    const EXPIRES: u64 = 4_949_003_829;
+
     type Change = fn(&str) -> String;
 
     fn read(cert: &[u8], key: &[u8], passphrase: Option<&str>) -> Result<Pair, Error> {
@@ -245,6 +261,8 @@ mod tests {
     #[test]
     fn reads_the_pairs_that_sillytavern_reads() {
         assert_eq!(read(CERT, KEY, None).unwrap().names(), ["localhost"]);
+        let expires = read(CERT, KEY, None).unwrap().expires().unwrap();
+        assert_eq!(expires.duration_since(SystemTime::UNIX_EPOCH).unwrap().as_secs(), EXPIRES);
         assert_eq!(read(CERT, ENCRYPTED, Some("open sesame")).unwrap().names(), ["localhost"]);
         // A passphrase that nothing asks for is no error.
         assert_eq!(read(CERT, KEY, Some("nope")).unwrap().names(), ["localhost"]);

@@ -1,11 +1,17 @@
 //! The server: listeners, the gate, forwarding, files, pages, the journal.
 
+/// Plain http on a port of https.
+pub mod astray;
 /// Where a message body ends, and how it is written on.
 pub mod body;
 /// Read buffers, lent out per worker thread.
 pub mod buffer;
+/// The certificates in force.
+pub mod certificates;
 /// One HTTP/1 client.
 pub mod connection;
+/// How many connections the system lets this process have.
+pub mod descriptors;
 /// What a header field means to a gateway.
 pub mod field;
 /// A folder of files served over HTTP.
@@ -16,6 +22,8 @@ pub mod flow;
 pub mod forward;
 /// Judges request heads.
 pub mod gate;
+/// The first bytes on a port of TLS.
+pub mod handshake;
 /// SillyTavern's heartbeat file.
 pub mod heartbeat;
 /// HTTP/1.1 message heads.
@@ -74,6 +82,7 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
+use certificates::{Certificates, Following, Look};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
 use journal::Journal;
@@ -100,8 +109,8 @@ pub struct Server {
     pub read_again: ReadAgain,
     /// How the files looked when they were read.
     pub seen: Fingerprint,
-    /// The certificate, if it is a TLS server.
-    pub tls: Option<Arc<rustls::ServerConfig>>,
+    /// The certificates, if it is a TLS server, and how their files looked when they were read.
+    pub tls: Option<(Certificates, Look)>,
     /// Where visits are told.
     pub journal: Journal,
     /// By what it is asked to stop.
@@ -114,24 +123,25 @@ impl Server {
     /// # Errors
     /// No threads, no runtime.
     pub fn run(self) -> Result<(), Error> {
+        descriptors::raise_limit();
         let cannot = |error: io::Error| Error::new("cannot start the server").caused_by(error);
         let settings = self.making.settings();
         let workers = std::thread::available_parallelism().map_or(1, std::num::NonZero::get);
+        let (following, certificates) = self.tls.map(follow).unzip();
+        let renewed = certificates.clone();
         let shared = Arc::new(Shared {
             journal: self.journal.clone(),
             proving: Proving::new(workers),
             limits: Limits::of(&settings.limits),
+            certificates,
             epoch: Instant::now(),
         });
         let heartbeat = Heartbeat::of(settings.heartbeat_interval, &settings.data_root);
         let (rules, changes) = channel::channel(Arc::new(self.rules));
         let (stop, stopping) = channel::channel(Stop::No);
-        // The sender is for a certificate that is renewed while the server runs.
-        let (_certificate, tls) = self.tls.map(channel::channel).unzip();
         let closing = Arc::new(Closing::default());
         let worker = Worker {
             gate: Gate::new(shared, changes),
-            tls,
             handshake: settings.limits.handshake_timeout,
             max_connections: settings.limits.max_connections.map_or(usize::MAX, |limit| limit as usize),
             closing: Arc::clone(&closing),
@@ -142,13 +152,13 @@ impl Server {
             .map_err(cannot)?;
         // Only the workers' copies are left, so that nobody can connect once they stop accepting.
         drop(self.listeners);
-        let renewal = Renewal::of(self.making.settings());
-        let renewal_journal = self.journal.clone();
+        let renewal = renewed.map(|certificates| Renewal::follow(certificates, self.journal.clone()));
         let reload = Reload {
             making: self.making,
             resolved: self.resolved,
             read_again: self.read_again,
             seen: self.seen,
+            certificates: following,
             rules,
             journal: self.journal.clone(),
         };
@@ -161,7 +171,7 @@ impl Server {
             tokio::spawn(heartbeat.beat());
             tokio::spawn(async move {
                 if let Some(renewal) = renewal {
-                    renewal.follow(renewal_journal).await;
+                    renewal.await;
                 }
             });
             tokio::spawn(async move {
@@ -186,6 +196,12 @@ impl Server {
         self.journal.close();
         Ok(())
     }
+}
+
+/// Where the certificates go while the server runs, and where they are taken from.
+fn follow((certificates, seen): (Certificates, Look)) -> (Following, channel::Receiver<Arc<Certificates>>) {
+    let (sender, receiver) = channel::channel(Arc::new(certificates));
+    (Following::new(sender, seen), receiver)
 }
 
 fn runtime() -> io::Result<tokio::runtime::Runtime> {

@@ -31,7 +31,7 @@ pub use sign_in::{Judgement, Lack, Settled, SignIn};
 pub struct Visit<'a> {
     /// The address at the other end of the connection, IPv4-mapped forms already IPv4.
     pub peer: IpAddr,
-    /// It came over TLS.
+    /// It came over TLS, to here or to a trusted proxy that says so ([`Trust::is_secured`]).
     pub secure: bool,
     /// The method, as it was written.
     pub method: &'a str,
@@ -273,6 +273,22 @@ impl Policy {
     /// # Errors
     /// The refusal.
     pub fn approach(&self, visit: &Visit<'_>) -> Result<Approach<'_>, Denial> {
+        let approach = self.arrival(visit)?;
+        if approach.host == HostVerdict::Unknown && self.host_check == HostCheck::Enforce {
+            return Err(Denial::Host(approach.client));
+        }
+        if self.require_https && !visit.secure {
+            return Err(Denial::Insecure(approach.client));
+        }
+        Ok(approach)
+    }
+
+    /// The part of [`Policy::approach`] that is about the address alone: what whoever is only to be sent elsewhere has
+    /// to pass.
+    ///
+    /// # Errors
+    /// The refusal.
+    pub fn arrival(&self, visit: &Visit<'_>) -> Result<Approach<'_>, Denial> {
         let host = visit.host.map(Host::parse).transpose().map_err(Denial::Malformed)?;
         let client = self.trust.identify(visit.peer, &visit.forwarded);
         let standing = self.standing(&client);
@@ -284,12 +300,6 @@ impl Policy {
         }
         // A request without Host can only come from HTTP/1.0, which no browser that could be misled speaks.
         let host = host.map_or(HostVerdict::Known(host::Known::Address), |host| self.hosts.judge(&host));
-        if host == HostVerdict::Unknown && self.host_check == HostCheck::Enforce {
-            return Err(Denial::Host(client));
-        }
-        if self.require_https && !visit.secure {
-            return Err(Denial::Insecure(client));
-        }
         Ok(Approach { client, standing, host })
     }
 

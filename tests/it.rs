@@ -26,9 +26,12 @@ mod it {
     mod gateway {
         mod admission;
         mod alone;
+        mod certificates;
         mod changes;
+        mod clear;
         mod forwarding;
         mod guessing;
+        mod handshakes;
         mod http2;
         mod mishaps;
         mod signin;

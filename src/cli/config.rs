@@ -110,7 +110,7 @@ pub(super) fn command() -> Command {
             subcommand("get")
                 .about("Print the value of one setting that is in force")
                 .after_help(
-                    "A list is printed with one entry in each line, guests as JSON. A password is not printed. With \
+                    "A list is printed with one entry in each line, guests and certificates as JSON. A password is not printed. With \
                      --json: the value alone, as a string (empty for none), number, boolean or array.",
                 )
                 .arg(key().add(ArgValueCandidates::new(completion::open_keys)))

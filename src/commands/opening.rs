@@ -1,14 +1,13 @@
 //! What is read besides the settings before the door opens: accounts, certificate, key. The same for `serve` and for
 //! the commands that tell what `serve` would say.
 
-use std::path::Path;
 use std::time::SystemTime;
 
-use crate::cert::{self, Pair};
 use crate::config::schema::Key;
 use crate::config::{self, Origin, Settings};
 use crate::error::Error;
 use crate::gateway;
+use crate::gateway::certificates::Certificates;
 use crate::gateway::rules::{Making, Resolved, Rules};
 use crate::policy::account::Accounts;
 use crate::policy::host::HostPattern;
@@ -27,32 +26,6 @@ pub fn accounts(settings: &Settings) -> Result<Accounts, Error> {
         return Ok(Accounts::new([store::first_account()]));
     }
     store::read(&settings.data_root)
-}
-
-/// The certificate and its key.
-///
-/// # Errors
-/// A file that cannot be read, or that is no certificate or not its key.
-pub fn pair(settings: &Settings) -> Result<Pair, Error> {
-    let ssl = &settings.ssl;
-    let certificate = read(&ssl.cert_path, "certificate", "ssl.certPath", "--certPath")?;
-    let key = read(&ssl.key_path, "key", "ssl.keyPath", "--keyPath")?;
-    let (certificate_name, key_name) =
-        (ssl.cert_path.display().to_string(), ssl.key_path.display().to_string());
-    Pair::read(
-        cert::Source { name: &certificate_name, bytes: &certificate },
-        cert::Source { name: &key_name, bytes: &key },
-        ssl.key_passphrase.as_ref().map(config::Secret::reveal),
-    )
-}
-
-fn read(path: &Path, what: &str, setting: &str, flag: &str) -> Result<Vec<u8>, Error> {
-    std::fs::read(path).map_err(|error| {
-        Error::new(format!("cannot read the {what} `{}` of `{setting}`", path.display()))
-            .caused_by(error)
-            .hint(format!("name the file: `innkeeper serve --ssl {flag} FILE`"))
-            .hint("without https: `innkeeper serve --no-ssl`")
-    })
 }
 
 /// What `serve` makes of settings before it opens a socket: everything it would refuse, in one go.
@@ -92,11 +65,9 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
     let mut refuse = |kind, error| refused.push(Finding { kind, error });
     let mut settings = settings.clone();
     let own_accounts = accounts(&settings).map_err(|error| refuse("accounts", error)).ok();
-    if settings.ssl.enabled
-        && let Err(error) = pair(&settings).and_then(|pair| pair.server_config())
-    {
-        refuse("certificate", error);
-    }
+    let certificates = settings.ssl.enabled.then(|| Certificates::read(&settings, None));
+    let certificates = certificates.and_then(|read| read.map_err(|error| refuse("certificate", error)).ok());
+    let private_hsts = private_hsts(&settings, certificates.as_ref());
     let place = settings.origin("hostWhitelist.hosts").clone();
     settings.host_whitelist.hosts.retain(|host| {
         let read = host.parse::<HostPattern>();
@@ -114,7 +85,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
         rules: None,
         resolved: Resolved::new(),
         notes: Vec::new(),
-        warnings: Vec::new(),
+        warnings: private_hsts.into_iter().collect(),
     };
     match making {
         Ok(making) => {
@@ -125,7 +96,7 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
                 Ok((rules, notes)) => {
                     // Without the accounts nothing can be said about them.
                     match making.start_gate(&rules) {
-                        Ok(warnings) => trial.warnings = warnings,
+                        Ok(warnings) => trial.warnings.extend(warnings),
                         Err(error) if own_accounts.is_some() => refuse("open", error),
                         Err(_) => {}
                     }
@@ -138,6 +109,13 @@ pub fn trial(settings: &Settings, names: Names) -> Trial {
     }
     trial.refused = refused;
     trial
+}
+
+/// What is to be said of HSTS with these certificates. That of a public authority is trusted by every device there will
+/// be; that of a private one by some, until somebody cleans up.
+pub fn private_hsts(settings: &Settings, certificates: Option<&Certificates>) -> Option<config::Warning> {
+    let is_private = settings.hsts.is_some() && certificates.is_some_and(Certificates::are_private);
+    is_private.then_some(config::Warning::PrivateHsts)
 }
 
 /// The same error with where its cause stands.

@@ -5,11 +5,11 @@ use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
 use super::opening;
-use crate::cert::Pair;
 use crate::cli::Serve;
 use crate::config::schema::Key;
 use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
+use crate::gateway::certificates::{Certificates, Look};
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::reload::{Fingerprint, ReadAgain};
@@ -57,11 +57,19 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     renew(&settings);
     // Now, so that no change is missed between here and the first look at the files.
     let seen = Fingerprint::of(&settings);
-    let pair = if settings.ssl.enabled { Some(opening::pair(&settings)?) } else { None };
-    let mut making = Making::new(settings, accounts, own_names(pair.as_ref()))?;
+    let tls = if settings.ssl.enabled {
+        let seen = Look::at(&settings);
+        Some((Certificates::read(&settings, None)?, seen))
+    } else {
+        None
+    };
+    let own_names = names::of_server(tls.as_ref().map(|(certificates, _)| &certificates.pairs));
+    let mut making = Making::new(settings, accounts, own_names)?;
     let resolved = names::resolve(&making.lookups(), &rules::Resolved::new());
     let (mut rules, mut notes) = making.rules(&resolved, SystemTime::now())?;
-    let warnings = making.start_gate(&rules)?;
+    let mut warnings = making.start_gate(&rules)?;
+    warnings
+        .extend(opening::private_hsts(making.settings(), tls.as_ref().map(|(certificates, _)| certificates)));
     notes.extend(making.keep_sessions(&mut rules));
     let settings = making.settings();
     let listeners = Listener::bind_all(settings)?;
@@ -75,7 +83,6 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     {
         ui::warning(&told);
     }
-    let tls = pair.map(|pair| pair.server_config()).transpose()?;
     let signals = Signals::catch()?;
     for note in &notes {
         ui::warning(note);
@@ -106,13 +113,6 @@ fn renew(settings: &Settings) {
         }
         Err(error) => ui::advice(&error),
     }
-}
-
-/// The names this server goes by: the machine's, and those in its certificate.
-pub(super) fn own_names(pair: Option<&Pair>) -> Vec<String> {
-    let mut own_names = names::own_names();
-    own_names.extend(pair.into_iter().flat_map(Pair::names));
-    own_names
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

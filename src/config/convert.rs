@@ -248,6 +248,7 @@ fn is_text(key: &Key) -> bool {
         | Kind::Hosts
         | Kind::UrlPaths
         | Kind::Guests
+        | Kind::Certificates
         | Kind::Upstream
         | Kind::Header
         | Kind::Language => true,

@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use serde_json::Value as Json;
 
+use super::certificate::Certificate;
 use super::guest::Guest;
 use super::layer::{Flags, Layer, Syntax};
 use super::list::{ListOrigin, ListSource, TextList};
@@ -148,11 +149,12 @@ impl Effective {
             Value::Size(bytes) => Json::from(size_text(*bytes)),
             Value::List(list) => list.iter().map(|(text, _)| Json::from(text.as_str())).collect(),
             Value::Guests(guests) => guests.iter().map(guest_json).collect(),
+            Value::Certificates(certificates) => certificates.iter().map(certificate_json).collect(),
             Value::Upstream(upstream) => Json::from(upstream.to_string()),
         }
     }
 
-    /// The value of `key` for a person, in lines: one an entry of a list; guests as JSON. A password is `…` with what
+    /// The value of `key` for a person, in lines: one an entry of a list; guests and certificates as JSON. A password is `…` with what
     /// may be told about it.
     #[must_use]
     pub fn lines(&self, key: &Key) -> Vec<String> {
@@ -243,6 +245,14 @@ fn guest_json(guest: &Guest) -> Json {
     let until = guest.until.to_string();
     let fields = [("address", &guest.address), ("until", &until), ("note", &guest.note)];
     Json::Object(fields.into_iter().filter_map(|(name, text)| field(name, text)).collect())
+}
+
+/// The paths as they were written; of a passphrase only that there is one.
+fn certificate_json(certificate: &Certificate) -> Json {
+    let path = |name: &str, path: &Path| (name.to_owned(), Json::from(path.display().to_string()));
+    let passphrase = certificate.key_passphrase.as_ref().map(|_| ("keyPassphrase".to_owned(), Json::Null));
+    let paths = [path("certPath", &certificate.cert_path), path("keyPath", &certificate.key_path)];
+    Json::Object(paths.into_iter().chain(passphrase).collect())
 }
 
 /// A time in the largest unit in which it is a whole number.

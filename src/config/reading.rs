@@ -144,20 +144,24 @@ impl Reading<'_> {
     /// like a slip for a setting of ours is not left alone, because what it was to switch on or off would not be.
     fn unknown(&mut self, item: &Item, prefix: &str, scope: Scope) {
         let at_top = prefix.is_empty() && scope == Scope::Top;
-        let own =
-            at_top && KEYS.iter().any(|key| key.owner == Owner::Innkeeper && first(key.path) == item.name);
+        let path = join(prefix, &item.name);
+        // `ssl.certificates` stands in a section that SillyTavern has too.
+        let own = scope == Scope::Top
+            && KEYS
+                .iter()
+                .filter(|key| key.owner == Owner::Innkeeper)
+                .any(|key| key.path == path || (at_top && first(key.path) == item.name));
         // Nothing is nearer to a name than itself.
         if at_top && !own && FOREIGN_KEYS.contains(&item.name.as_str()) {
             return;
         }
-        let path = join(prefix, &item.name);
         let under = join(prefix, "");
         let others: &[&str] = if at_top { FOREIGN_KEYS } else { &[] };
         let siblings = names(&under, scope).chain(at_top.then_some(SECTION)).chain(others.iter().copied());
         let meant = nearest(&item.name, siblings)
             .filter(|meant| *meant != item.name && !(scope == Scope::Top && FOREIGN_KEYS.contains(meant)));
         let hint = match meant {
-            _ if own => format!("move it under `{SECTION}:`"),
+            _ if own => format!("move it under `{}:`", full(prefix, Scope::Own)),
             Some(meant) => format!("did you mean `{meant}`?"),
             // SillyTavern's business.
             None if scope == Scope::Top => return,

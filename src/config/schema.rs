@@ -58,6 +58,8 @@ pub enum Kind {
     UrlPaths,
     /// A list of guests: address, until, note.
     Guests,
+    /// A list of certificates: certPath, keyPath, keyPassphrase.
+    Certificates,
     /// The URL of the app, or empty for none.
     Upstream,
     /// The name of a header, or empty for none.
@@ -122,7 +124,7 @@ impl Key {
     /// Whether it holds a list, which a variable gives as JSON.
     #[must_use]
     pub fn is_list(&self) -> bool {
-        matches!(self.kind, Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests)
+        matches!(self.kind, Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests | Kind::Certificates)
     }
 
     /// The last part of the path, which is what stands in the line.
@@ -288,6 +290,13 @@ pub const KEYS: &[Key] = &[
     own("session.enabled", Kind::Switch, "true", "Sign in once, with a form, and be remembered by a cookie"),
     own("session.lifetime", Kind::Duration, "30d", "How long a login is remembered after the last visit"),
     own("requireHttps", Kind::Switch, "false", "Refuse plain http"),
+    own(
+        "hsts",
+        Kind::OptionalDuration,
+        "off",
+        "For how long browsers that came by https shall refuse anything else",
+    ),
+    own("ssl.certificates", Kind::Certificates, "[]", "Further certificates, each for its own host names"),
     own("guests", Kind::Guests, "[]", "Addresses that may come in for a time"),
     own(
         "accessLog",

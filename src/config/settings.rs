@@ -5,6 +5,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::certificate::Certificate;
 use super::effective::Effective;
 use super::guest::Guest;
 use super::layer::{Flags, Layer};
@@ -85,6 +86,8 @@ pub struct Settings {
     pub session: Session,
     /// `innkeeper.requireHttps`.
     pub require_https: bool,
+    /// `innkeeper.hsts`: for how long a browser shall come by https only; `None`: nothing is said.
+    pub hsts: Option<Duration>,
     /// `innkeeper.guests`.
     pub guests: Vec<Guest>,
     /// `innkeeper.accessLog`; `None`: `access.log` beside the settings file.
@@ -127,6 +130,8 @@ pub struct Ssl {
     pub key_path: PathBuf,
     /// `ssl.keyPassphrase`; `None` when empty.
     pub key_passphrase: Option<Secret>,
+    /// `innkeeper.ssl.certificates`: those besides the first.
+    pub certificates: Vec<Certificate>,
 }
 
 /// `forwardedHeaders`.

@@ -58,6 +58,8 @@ pub enum Warning {
     EverybodyListed(String),
     /// Passwords cross the network in the clear.
     PlainHttp,
+    /// Browsers are held to https with a certificate that only some devices trust.
+    PrivateHsts,
     /// The user name or the password is empty; only this computer can use it.
     EmptyLogin,
     /// These accounts have no password.
@@ -269,6 +271,10 @@ impl fmt::Display for Warning {
                 write!(f, "`{entry}` in the whitelist lets everybody in, and no password is asked for")
             }
             Self::PlainHttp => f.write_str("passwords cross the network in the clear; `--ssl` encrypts them"),
+            Self::PrivateHsts => f.write_str(
+                "`innkeeper.hsts` is on, and only devices that were told to trust the certificate do: should one stop, its \
+                 browser offers no way in until the time is over",
+            ),
             Self::EmptyLogin => f.write_str("the user name or the password of `basicAuthUser` is empty"),
             Self::NobodyCanSignIn(Some(handle)) => write!(
                 f,

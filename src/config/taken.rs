@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::{Path, PathBuf};
 use std::time::Duration;
 
+use super::certificate::Certificate;
 use super::file;
 use super::guest::Guest;
 use super::layer::Layer;
@@ -77,6 +78,7 @@ pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: Lis
             lifetime: read.duration("session.lifetime").unwrap_or_default(),
         },
         require_https: read.switch("requireHttps"),
+        hsts: read.duration("hsts"),
         guests: read.guests(),
         access_log: read.path("accessLog"),
         audit: Audit {
@@ -179,6 +181,17 @@ impl Taken<'_> {
         if let Value::Guests(guests) = self.value("guests") { guests.clone() } else { Vec::new() }
     }
 
+    fn certificates(&self) -> Vec<Certificate> {
+        let Value::Certificates(certificates) = self.value("ssl.certificates") else { return Vec::new() };
+        // No flag sets them, so all are relative to the folder.
+        let joined = |certificate: &Certificate| Certificate {
+            cert_path: file::beside(self.folder, &certificate.cert_path),
+            key_path: file::beside(self.folder, &certificate.key_path),
+            key_passphrase: certificate.key_passphrase.clone(),
+        };
+        certificates.iter().map(joined).collect()
+    }
+
     fn ssl(&self) -> Ssl {
         let passphrase = self.secret("ssl.keyPassphrase");
         Ssl {
@@ -186,6 +199,7 @@ impl Taken<'_> {
             cert_path: self.path("ssl.certPath").unwrap_or_default(),
             key_path: self.path("ssl.keyPath").unwrap_or_default(),
             key_passphrase: (!passphrase.is_empty()).then_some(passphrase),
+            certificates: self.certificates(),
         }
     }
 

@@ -42,9 +42,10 @@ impl Typed {
 
 fn list(key: &Key, text: &str) -> Result<Node, Error> {
     let text = text.trim();
-    if text.starts_with('[') || key.kind == Kind::Guests {
+    if text.starts_with('[') || matches!(key.kind, Kind::Guests | Kind::Certificates) {
         let example = match key.kind {
             Kind::Guests => r#"[{"address": "203.0.113.9", "note": "Ann"}]"#,
+            Kind::Certificates => r#"[{"certPath": "certs/b.pem", "keyPath": "certs/b.key.pem"}]"#,
             _ => r#"["a", "b"]"#,
         };
         return variables::node(key, text).ok_or_else(|| {

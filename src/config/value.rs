@@ -4,6 +4,7 @@ use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
 
+use super::certificate::Certificate;
 use super::fault::Fault;
 use super::guest::Guest;
 use super::javascript::{leading_number, truth};
@@ -54,6 +55,8 @@ pub enum Value {
     List(Vec<(String, usize)>),
     /// Guests.
     Guests(Vec<Guest>),
+    /// Certificates; their paths as they were written.
+    Certificates(Vec<Certificate>),
     /// An app.
     Upstream(Upstream),
 }
@@ -67,7 +70,13 @@ pub fn read(key: &Key, node: &Node) -> Result<Value, Vec<Fault>> {
         Kind::Entries => list(node, &ADDRESSES, |_| true).map(Value::List),
         Kind::Hosts => list(node, &HOSTS, |_| true).map(Value::List),
         Kind::UrlPaths => list(node, &PATHS, |path| path.starts_with('/')).map(Value::List),
-        Kind::Guests => guests(node).map(Value::Guests),
+        Kind::Guests => {
+            sections(node, "guests, each with `address`, `until` and `note`", Guest::read).map(Value::Guests)
+        }
+        Kind::Certificates => {
+            let takes = "certificates, each with `certPath` and `keyPath`";
+            sections(node, takes, Certificate::read).map(Value::Certificates)
+        }
         _ => single(key.kind, node).map_err(|fault| vec![*fault]),
     }
 }
@@ -100,7 +109,7 @@ fn single(kind: Kind, node: &Node) -> Result<Value, Box<Fault>> {
         Kind::Header => header(node),
         Kind::Language => language(node).map(Value::Text),
         // The lists have readers of their own.
-        Kind::Text | Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests => {
+        Kind::Text | Kind::Entries | Kind::Hosts | Kind::UrlPaths | Kind::Guests | Kind::Certificates => {
             text(node, "text").map(Value::Text)
         }
     }
@@ -306,19 +315,23 @@ fn list(node: &Node, what: &List, good: impl Fn(&str) -> bool) -> Result<Vec<(St
     elements(nodes, text, &format!("has to be {}", what.one))
 }
 
-fn guests(node: &Node) -> Result<Vec<Guest>, Vec<Fault>> {
+/// A list of sections, each with what `read` makes of it, or a fault for each that it refuses.
+fn sections<T>(
+    node: &Node,
+    takes: &str,
+    read: impl Fn(&Node) -> Result<T, Box<Fault>>,
+) -> Result<Vec<T>, Vec<Fault>> {
     let Content::List(nodes) = &node.content else {
-        let takes = "takes a list of guests, each with `address`, `until` and `note`";
-        return Err(vec![*Fault::new(node, takes)]);
+        return Err(vec![*Fault::new(node, &format!("takes a list of {takes}"))]);
     };
-    let (mut guests, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
+    let (mut values, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
     for (number, node) in nodes.iter().enumerate() {
-        match Guest::read(node) {
-            Ok(guest) => guests.push(guest),
+        match read(node) {
+            Ok(value) => values.push(value),
             Err(fault) => faults.push(Fault { element: Some(number), ..*fault }),
         }
     }
-    if faults.is_empty() { Ok(guests) } else { Err(faults) }
+    if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
 /// All elements, or a fault for each that `read` refuses.

@@ -20,6 +20,8 @@ use tokio::io::AsyncWrite;
 use super::buffer::{self, Buffer};
 use super::forward;
 use super::gate::{self, Gate, Peer, Plan, Proof, Sending};
+use super::handshake::{HANDSHAKE, NO_TLS_HERE};
+use super::journal::HandshakeFailure;
 use super::reply::AnswerBody;
 use super::watch::{Alarm, Watch};
 use super::wire::Wire;
@@ -102,6 +104,10 @@ impl Connection {
         let mut began = false;
         loop {
             if !self.input.is_empty() {
+                if self.speaks_tls() {
+                    self.turn_tls_away().await;
+                    return None;
+                }
                 if let Some(plan) = self.gate.plan(self.input.bytes(), &mut self.peer, proof.take()) {
                     return Some(plan);
                 }
@@ -130,6 +136,21 @@ impl Connection {
                     return None;
                 }
             }
+        }
+    }
+
+    /// Whether the client begins a TLS handshake on a port of http.
+    fn speaks_tls(&self) -> bool {
+        matches!(self.wire, Wire::Tcp(_)) && self.input.bytes().first() == Some(&HANDSHAKE)
+    }
+
+    /// Says so to both sides.
+    async fn turn_tls_away(&mut self) {
+        let why = HandshakeFailure::Misdirected;
+        self.gate.journal().no_handshake(self.peer.address, why, self.gate.config_flag());
+        self.watch.set(Some(LINGER));
+        if write_all(&mut self.wire, &mut self.watch, &NO_TLS_HERE).await.is_ok() {
+            self.linger().await;
         }
     }
 
@@ -162,6 +183,9 @@ impl Connection {
         );
         for (name, value) in &parts.headers {
             forward::put_field(&mut out, name.as_str(), value.as_bytes());
+        }
+        if let Some(hsts) = self.gate.hsts(&self.peer) {
+            forward::put_field(&mut out, forward::HSTS, hsts.as_bytes());
         }
         if !parts.headers.contains_key(DATE) {
             forward::put_field(&mut out, "date", httpdate::fmt_http_date(SystemTime::now()).as_bytes());

@@ -36,6 +36,8 @@ pub enum Field {
     HopByHop,
     /// `Origin`: passed on, and read where another website may be asking.
     Origin,
+    /// `Strict-Transport-Security`: an upstream's passes unless there is one of ours.
+    StrictTransportSecurity,
     /// `Set-Cookie`: an upstream's passes unless it would set our own.
     SetCookie,
     /// `Sec-WebSocket-Key`.
@@ -48,6 +50,8 @@ pub enum Field {
     UserAgent,
     /// `X-Forwarded-For`.
     XForwardedFor,
+    /// `X-Forwarded-Proto`.
+    XForwardedProto,
     /// `X-Real-IP`.
     XRealIp,
 }
@@ -91,7 +95,13 @@ impl Field {
         // take for an assertion is caught in its underscore form, and then it must not steer us.
         match meaning {
             Self::Other | Self::Asserted => meaning,
-            Self::XForwardedFor | Self::XRealIp | Self::CfConnectingIp | Self::Forwarded if is_odd(name) => {
+            Self::XForwardedFor
+            | Self::XForwardedProto
+            | Self::XRealIp
+            | Self::CfConnectingIp
+            | Self::Forwarded
+                if is_odd(name) =>
+            {
                 Self::Asserted
             }
             _ if is_odd(name) => Self::Other,
@@ -121,10 +131,12 @@ impl Field {
             b"sec-fetch-site" => Self::FetchSite,
             b"sec-websocket-key" => Self::WebSocketKey,
             b"set-cookie" => Self::SetCookie,
+            b"strict-transport-security" => Self::StrictTransportSecurity,
             b"transfer-encoding" => Self::TransferEncoding,
             b"upgrade" => Self::Upgrade,
             b"user-agent" => Self::UserAgent,
             b"x-forwarded-for" => Self::XForwardedFor,
+            b"x-forwarded-proto" => Self::XForwardedProto,
             b"x-real-ip" => Self::XRealIp,
             // The last three: some applications take their path from these, past whoever judged the real one.
             b"cf-access-authenticated-user-email"
@@ -150,6 +162,7 @@ impl Field {
                 | Self::FetchSite
                 | Self::Origin
                 | Self::SetCookie
+                | Self::StrictTransportSecurity
                 | Self::UserAgent
                 | Self::WebSocketKey
         )
@@ -235,7 +248,7 @@ mod tests {
             "x_authentik_uid",
             "X-Forwarded-User",
             "X_Forwarded-For",
-            "X-Forwarded-Proto",
+            "X_Forwarded-Proto",
             "Tailscale-User-Login",
             "x_real_ip",
             "CF_Connecting_IP",
@@ -256,6 +269,10 @@ mod tests {
         }
         assert_eq!(Field::of(b"x-forwarded-for"), Field::XForwardedFor);
         assert_eq!(Field::of(b"X-Real-IP"), Field::XRealIp);
+        assert_eq!(Field::of(b"X-Forwarded-Proto"), Field::XForwardedProto);
+        for read in [Field::XForwardedFor, Field::XForwardedProto, Field::XRealIp, Field::Forwarded] {
+            assert!(!read.passes_to_upstream());
+        }
         for odd in [&b"Content_Length"[..], b"Coo.kie", b"set_cookie", b"Sec_Fetch-Site", b"Connection."] {
             assert_eq!(Field::of(odd), Field::Other);
         }

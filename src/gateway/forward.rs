@@ -4,6 +4,7 @@
 //! user is, passes from one side to the other: fields listed in `Connection` go first, ours come last.
 
 use std::net::IpAddr;
+use std::sync::Arc;
 
 use super::body::{Coding, Decoder};
 use super::field::{self, Field};
@@ -103,13 +104,45 @@ pub struct Delivery {
     pub keeps_alive: bool,
 }
 
+/// The fields of ours that go with an answer of the upstream's.
+#[derive(Clone, Debug, Default)]
+pub struct OwnFields {
+    /// A `Set-Cookie`.
+    pub cookie: Option<String>,
+    /// A `Strict-Transport-Security`, in place of the upstream's.
+    pub hsts: Option<Arc<str>>,
+}
+
+impl OwnFields {
+    /// Whether an upstream's field of this kind goes on to the client: it must not steer the connection, nor set our
+    /// cookie, nor stand beside a field of ours.
+    #[must_use]
+    pub fn let_pass(&self, kind: Field, value: &[u8]) -> bool {
+        kind.passes_to_client()
+            && !(kind == Field::SetCookie && session::set_by(value))
+            && !(kind == Field::StrictTransportSecurity && self.hsts.is_some())
+    }
+
+    fn put(&self, out: &mut Vec<u8>) {
+        if let Some(cookie) = &self.cookie {
+            put_field(out, "Set-Cookie", cookie.as_bytes());
+            put_field(out, "Cache-Control", COOKIE_IS_PRIVATE.as_bytes());
+        }
+        if let Some(hsts) = &self.hsts {
+            put_field(out, HSTS, hsts.as_bytes());
+        }
+    }
+}
+
+/// The field that keeps browsers to https (RFC 6797).
+pub const HSTS: &str = "Strict-Transport-Security";
+
 /// Writes the answer's head for an HTTP/1 client. `keeps_alive`: the client and the gate would keep the connection.
-/// `cookie`: a `Set-Cookie` field of ours that goes with it.
 pub fn write_answer(
     answer: &AnswerHead<'_>,
     version: Version,
     keeps_alive: bool,
-    cookie: Option<&str>,
+    own: &OwnFields,
     out: &mut Vec<u8>,
 ) -> Delivery {
     put_status(out, answer.status, answer.reason);
@@ -120,11 +153,11 @@ pub fn write_answer(
         if kind == Field::ContentLength {
             length.get_or_insert(field.value);
         }
-        if passes_to_client(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
+        if own.let_pass(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
-    put_cookie(out, cookie);
+    own.put(out);
     let delivery = match (answer.body, length) {
         (Decoder::Length(0), Some(length)) if !matches!(answer.status, 100..=199 | 204) => {
             put_field(out, "Content-Length", length);
@@ -149,34 +182,21 @@ pub fn write_answer(
 }
 
 /// Writes the head that turns an HTTP/1.1 connection into a WebSocket.
-pub fn write_switch(answer: &AnswerHead<'_>, cookie: Option<&str>, out: &mut Vec<u8>) {
+pub fn write_switch(answer: &AnswerHead<'_>, own: &OwnFields, out: &mut Vec<u8>) {
     put_status(out, answer.status, answer.reason);
     out.extend_from_slice(b"Connection: Upgrade\r\nUpgrade: websocket\r\n");
     for field in answer.fields {
         let kind = Field::of(field.name.as_bytes());
-        if passes_to_client(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
+        if own.let_pass(kind, field.value) && !answer.listed.has(field.name.as_bytes()) {
             put_field(out, field.name, field.value);
         }
     }
-    put_cookie(out, cookie);
+    own.put(out);
     out.extend_from_slice(b"\r\n");
-}
-
-/// Whether an upstream's field goes on to the client: it must not steer the connection, nor set our cookie.
-#[must_use]
-pub fn passes_to_client(kind: Field, value: &[u8]) -> bool {
-    kind.passes_to_client() && !(kind == Field::SetCookie && session::set_by(value))
 }
 
 /// What goes with a cookie of ours: a cache that others use too must not hand it to them (RFC 9111, section 5.2.2.7).
 pub const COOKIE_IS_PRIVATE: &str = "private=\"Set-Cookie\"";
-
-fn put_cookie(out: &mut Vec<u8>, cookie: Option<&str>) {
-    if let Some(cookie) = cookie {
-        put_field(out, "Set-Cookie", cookie.as_bytes());
-        put_field(out, "Cache-Control", COOKIE_IS_PRIVATE.as_bytes());
-    }
-}
 
 /// Whether a name reaches the upstream as the same name: nothing that would end the line or be trimmed away.
 fn is_plain(user: &str) -> bool {

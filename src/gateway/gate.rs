@@ -3,7 +3,7 @@
 //! HTTP/1 and HTTP/2 come through here alike. The verdict is taken from the head alone, on every request, from one
 //! immutable snapshot of the rules; whoever changes the rules sends a new one, and the next request meets it.
 
-use std::net::IpAddr;
+use std::net::{IpAddr, SocketAddr};
 use std::sync::Arc;
 use std::time::{Duration, Instant};
 
@@ -11,11 +11,13 @@ use hyper::Response;
 use hyper::http::{HeaderMap, Method};
 use tokio::sync::watch;
 
+use super::astray;
 use super::body::{Coding, Decoder};
 use super::buffer;
+use super::certificates::Certificates;
 use super::field::Field;
 use super::files::{self, Folder};
-use super::forward::{self, Tidings};
+use super::forward::{self, OwnFields, Tidings};
 use super::http1::{self, Head, Malformed, Persistence, Version};
 use super::journal::Journal;
 use super::page::{self, Page};
@@ -26,6 +28,7 @@ use super::sight;
 use super::signin::{self, Form, OwnPath};
 use super::stay::Stay;
 use super::target::Target;
+use super::trust;
 use super::upstream::{Failure, Upstream};
 use crate::config;
 use crate::policy::client::Client;
@@ -56,6 +59,8 @@ pub struct Shared {
     pub proving: Proving,
     /// Time limits.
     pub limits: Limits,
+    /// The certificates in force, if this is a TLS server.
+    pub certificates: Option<watch::Receiver<Arc<Certificates>>>,
     /// The start of the clock that the policy knows.
     pub epoch: Instant,
 }
@@ -67,6 +72,8 @@ pub struct Peer {
     pub address: IpAddr,
     /// The TLS version, if it is TLS.
     pub tls: Option<&'static str>,
+    /// It speaks in clear to a port of TLS, which has this address.
+    pub astray: Option<SocketAddr>,
     /// The visitor that this connection was last told about.
     pub announced: Option<Client>,
 }
@@ -143,8 +150,8 @@ pub struct Order {
     pub sending: Sending,
     /// The client's `Accept`, for a page of ours.
     pub accept: Option<Vec<u8>>,
-    /// A `Set-Cookie` field of ours that goes with the answer.
-    pub cookie: Option<String>,
+    /// The fields of ours that go with the answer.
+    pub own: OwnFields,
     /// Who is being served, for when the rules change meanwhile.
     pub stay: Stay,
 }
@@ -180,6 +187,24 @@ impl Gate {
     #[must_use]
     pub fn limits(&self) -> Limits {
         self.shared.limits
+    }
+
+    /// The certificates in force, if this is a TLS server.
+    #[must_use]
+    pub fn certificates(&self) -> Option<Arc<Certificates>> {
+        self.shared.certificates.as_ref().map(|certificates| Arc::clone(&certificates.borrow()))
+    }
+
+    /// The `Strict-Transport-Security` of an answer of our own to `peer`.
+    #[must_use]
+    pub fn hsts(&self, peer: &Peer) -> Option<&str> {
+        self.rules.hsts.as_deref().filter(|_| peer.tls.is_some())
+    }
+
+    /// What a command has to be told to find the settings.
+    #[must_use]
+    pub fn config_flag(&self) -> &str {
+        &self.rules.config_flag
     }
 
     /// Whether the rules have changed and no longer let in who is being served. Costs next to nothing while they
@@ -256,16 +281,26 @@ impl Gate {
             Ok(Target { target, host }) => (target, host),
             Err(what) => return answer(reply::page(&Page::Malformed { what }, head), sending.closing()),
         };
+        let forwarded = sight::forwarded_headers(head);
+        // Over TLS to here, or to a proxy of ours that says so.
+        let secure = peer.tls.is_some() || self.rules.policy.trust.is_secured(peer.address, &forwarded);
         let visit = Visit {
             peer: peer.address,
-            secure: peer.tls.is_some(),
+            secure,
             method: head.method,
             path: target.split_once('?').map_or(target, |(path, _)| path),
             host,
             authorization: head.first(Field::Authorization),
-            forwarded: sight::forwarded_headers(head),
-            ambient: sight::ambient(head, peer.tls.is_some()),
+            forwarded,
+            ambient: sight::ambient(head, secure),
         };
+        if let Some(here) = peer.astray {
+            let (rules, visit) = (&self.rules, astray::without_credentials(visit));
+            let asked = Refused { rules, head, visit: &visit, target, journal: &self.shared.journal };
+            let certificates = self.certificates();
+            let trust = certificates.as_ref().and_then(|certificates| certificates.trust.as_ref());
+            return astray::plan(&asked, trust, here, sending);
+        }
         let settled = match proof {
             Some(Proof::Busy) => {
                 return answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending);
@@ -281,6 +316,9 @@ impl Gate {
         {
             return signin::plan(at, &refused, rules, sending);
         }
+        if let Some(plan) = this.trust_page(&refused, peer, sending) {
+            return plan;
+        }
         match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
             Decision::Deny(denial) => refused.refuse(denial, sending),
@@ -291,6 +329,20 @@ impl Gate {
                 rules: Arc::clone(rules),
             }),
         }
+    }
+
+    /// The pages about our own authority, which need no password: there is nothing secret about it.
+    fn trust_page(&self, asked: &Refused<'_>, peer: &Peer, sending: Sending) -> Option<Plan> {
+        if peer.tls.is_none() || !asked.visit.path.starts_with(trust::PATH) {
+            return None;
+        }
+        let certificates = self.certificates()?;
+        let trust = certificates.trust.as_ref()?;
+        if let Err(denial) = asked.rules.policy.approach(asked.visit) {
+            return Some(asked.refuse(denial, sending));
+        }
+        let host = asked.visit.host.map_or("localhost".into(), String::from_utf8_lossy);
+        astray::trust_page(asked, trust, &host).map(|response| answer(response, sending))
     }
 
     /// Makes a costly proof; the plan is asked for again with what comes of it.
@@ -327,7 +379,8 @@ impl Gate {
         match &rules.behind {
             Behind::Upstream(upstream) => {
                 let order = order(rules, upstream, head, visit, target, permit, sending);
-                Plan::Forward(Order { cookie, ..order })
+                let hsts = rules.hsts.clone().filter(|_| peer.tls.is_some());
+                Plan::Forward(Order { own: OwnFields { cookie, hsts }, ..order })
             }
             Behind::Folder(folder) => Plan::Folder {
                 wanted: Wanted {
@@ -447,7 +500,7 @@ fn order(
         repeatable: idempotent && head.body.is_done() && !head.websocket,
         sending,
         accept: reply::accept(head),
-        cookie: None,
+        own: OwnFields::default(),
         stay: Stay::of(head, visit, permit.user.as_ref()),
     }
 }
@@ -492,10 +545,11 @@ mod tests {
         let limit = Duration::from_mins(1);
         let limits = Limits { idle: limit, head: limit, body: limit, answer: None, head_size: buffer::SIZE };
         let journal = Journal::open(JournalOptions { access_log: None, min_level: 4 }).expect("a journal");
-        let shared = Shared { journal, proving: Proving::new(1), limits, epoch: Instant::now() };
+        let shared =
+            Shared { journal, proving: Proving::new(1), limits, certificates: None, epoch: Instant::now() };
         let (sender, changes) = watch::channel(rules());
         let mut gate = Gate::new(Arc::new(shared), changes);
-        let mut peer = Peer { address: [192, 0, 2, 7].into(), tls: None, announced: None };
+        let mut peer = Peer { address: [192, 0, 2, 7].into(), tls: None, astray: None, announced: None };
         let mut asked_under = |proof| match gate.plan(REQUEST, &mut peer, proof) {
             Some(Plan::Prove(unproven)) => Ok(unproven.rules),
             Some(Plan::Answer { response, .. }) => Err(response.status().as_u16()),

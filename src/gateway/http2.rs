@@ -10,6 +10,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 use hyper::http::HeaderValue;
+use hyper::http::header::STRICT_TRANSPORT_SECURITY;
 use salvo::conn::tcp::TcpCoupler;
 use salvo::conn::{Accepted, Acceptor, ConnCtrl, Holding};
 use salvo::fuse::{ArcFusePolicy, FuseConfig};
@@ -147,17 +148,20 @@ impl Handler for Gatekeeper {
     async fn handle(&self, request: &mut Request, _: &mut Depot, response: &mut Response, _: &mut FlowCtrl) {
         let mut gate = self.gate.clone();
         let address = request.remote_addr().ip().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let mut peer = Peer { address, tls: Some("TLS"), announced: None };
+        let mut peer = Peer { address, tls: Some("TLS"), astray: None, announced: None };
         let body = request.take_body();
         let mut proof = None;
         loop {
             match plan(&mut gate, request, &body, &mut peer, proof.take()) {
-                Plan::Form { form, .. } => return take_form(&gate, &form, body, response).await,
+                Plan::Form { form, .. } => break take_form(&gate, &form, body, response).await,
                 Plan::Prove(claim) => proof = Some(gate.prove(claim).await),
-                Plan::Answer { response: answer, .. } => return say(response, answer, body),
-                Plan::Folder { wanted, .. } => return say(response, gate.file(wanted).await, body),
-                Plan::Forward(order) => return send_on(&gate, order, body, response).await,
+                Plan::Answer { response: answer, .. } => break say(response, answer, body),
+                Plan::Folder { wanted, .. } => break say(response, gate.file(wanted).await, body),
+                Plan::Forward(order) => break send_on(&gate, order, body, response).await,
             }
+        }
+        if let Some(Ok(hsts)) = gate.hsts(&peer).map(HeaderValue::from_str) {
+            response.headers_mut().insert(STRICT_TRANSPORT_SECURITY, hsts);
         }
     }
 }

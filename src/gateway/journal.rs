@@ -5,6 +5,7 @@
 //! serving goes on.
 
 mod repeats;
+mod transport;
 mod writer;
 
 use std::collections::HashSet;
@@ -22,6 +23,7 @@ use jiff::Timestamp;
 use crate::error::Error;
 use crate::record::{AccessLine, Escaped, escape};
 use repeats::{Repeats, Seen, Turn, WhenFull};
+pub use transport::HandshakeFailure;
 use writer::{AccessLog, Console, Entry, QUEUE, Saying, Writer};
 
 /// How many clients are known at a time.
@@ -81,6 +83,7 @@ struct Desk {
     clients: Mutex<Seen>,
     refusals: Mutex<Repeats>,
     failures: Mutex<Repeats>,
+    handshakes: Mutex<Repeats>,
     hosts: Mutex<Hosts>,
     /// Which upstreams do not answer.
     outages: Mutex<HashSet<String>>,
@@ -278,6 +281,7 @@ impl Journal {
             clients: Mutex::new(Seen::new(CLIENTS, WhenFull::StartAnew)),
             refusals: Mutex::default(),
             failures: Mutex::default(),
+            handshakes: Mutex::default(),
             hosts: Mutex::new(Hosts { seen: Seen::new(HOSTS, WhenFull::Stop), hint: Hint::Due }),
             outages: Mutex::default(),
             has_outage: AtomicBool::new(false),

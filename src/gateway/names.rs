@@ -6,6 +6,7 @@ use std::path::Path;
 use std::sync::atomic::{AtomicUsize, Ordering};
 use std::thread;
 
+use crate::cert::Pairs;
 use crate::policy::address::{Entry, IpPattern, Preset};
 
 use super::rules::Resolved;
@@ -96,6 +97,14 @@ pub fn own_names() -> Vec<String> {
     let short = name.split('.').next().unwrap_or_default().to_owned();
     let local = format!("{short}.local");
     [name, short, local].into_iter().filter(|name| !name.is_empty() && name != ".local").collect()
+}
+
+/// The names a server goes by: the machine's, and those in its certificates.
+#[must_use]
+pub fn of_server(certificates: Option<&Pairs>) -> Vec<String> {
+    let mut names = own_names();
+    names.extend(certificates.into_iter().flat_map(Pairs::names));
+    names
 }
 
 /// The private networks that interfaces called so stand in, private or global (a phone often comes by its global

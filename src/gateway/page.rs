@@ -97,6 +97,11 @@ pub enum Page<'a> {
         /// The same address with `https://`; a link only if it really begins so.
         url: &'a str,
     },
+    /// 400: plain http on a port of https, from somebody who cannot be sent on.
+    HttpsHere {
+        /// What to open instead; not a link, as the host may be anybody's.
+        address: &'a str,
+    },
     /// 404: the folder has no such file.
     NotFound,
     /// 405: the method is not taken here.
@@ -305,6 +310,7 @@ impl Page<'_> {
                 (StatusCode::SERVICE_UNAVAILABLE, template!("busy"), SignedIn((*retry_after_seconds).max(1)))
             }
             Self::HttpsRequired { .. } => (StatusCode::FORBIDDEN, template!("https-required"), ByHand),
+            Self::HttpsHere { .. } => (StatusCode::BAD_REQUEST, template!("https-here"), ByHand),
             Self::NotFound => (StatusCode::NOT_FOUND, template!("not-found"), ByHand),
             Self::MethodNotAllowed { .. } => {
                 (StatusCode::METHOD_NOT_ALLOWED, template!("method-not-allowed"), ByHand)
@@ -360,6 +366,7 @@ impl Page<'_> {
                 let link = url.starts_with("https://").then_some(*url);
                 vec![("url", (*url).into()), ("link", link.into())]
             }
+            Self::HttpsHere { address } => vec![("address", (*address).into())],
             Self::MethodNotAllowed { allow } => vec![("allow", (*allow).into())],
             Self::CrossSite | Self::NotFound | Self::HeadTooLarge | Self::Broken => Vec::new(),
             Self::Trust { authority, fingerprint, until, bounds, command, host, guides } => vec![
@@ -813,6 +820,7 @@ Or show a folder of files
             Page::UpstreamDown { upstream: text, why: text },
             Page::UpstreamSilent { upstream: text, seconds: 1 },
             Page::HttpsRequired { url: text },
+            Page::HttpsHere { address: text },
             Page::MethodNotAllowed { allow: text },
             Page::Welcome {
                 address: text,
@@ -988,6 +996,7 @@ Or show a folder of files
             Page::UpstreamSilent { upstream: "http://127.0.0.1:8000", seconds: 90 },
             Page::Busy { retry_after_seconds: 2 },
             Page::HttpsRequired { url: "https://den.example:8000/chat" },
+            Page::HttpsHere { address: "https://den.example:8000/" },
             Page::NotFound,
             Page::MethodNotAllowed { allow: "GET, HEAD" },
             Page::HeadTooLarge,

@@ -255,6 +255,7 @@ pub(super) mod tests {
             forward_client_ip: false,
             identity_header: None,
             pass_authorization: false,
+            hsts: None,
             tell_arrivals: false,
             hosts: Vec::new(),
             config_flag: String::new(),

@@ -11,6 +11,7 @@ use std::time::{Duration, SystemTime};
 use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use super::certificates::Following;
 use super::journal::Journal;
 use super::names;
 use super::rules::{Making, REFRESH, Resolved, Rules};
@@ -35,6 +36,8 @@ pub struct Reload {
     pub read_again: ReadAgain,
     /// How the files looked when they were read.
     pub seen: Fingerprint,
+    /// Follows the certificates, if this is a TLS server.
+    pub certificates: Option<Following>,
     /// Where the rules go.
     pub rules: watch::Sender<Arc<Rules>>,
     /// Where the owner is told.
@@ -53,6 +56,7 @@ impl Reload {
             every.tick().await;
             // Before the files are looked at: guests go on time, also when those cannot be read.
             self.see_guests_off();
+            self.look_at_certificates();
             let now = Fingerprint::of(self.making.settings());
             // Read once it has come to rest: half a file may well be readable, and say less than it will.
             let rests = before.replace(now.clone()).is_some_and(|before| before == now);
@@ -102,6 +106,20 @@ impl Reload {
                 self.journal.warn("the settings cannot be read; the last good ones stay in force");
             }
         }
+    }
+
+    /// Takes certificates that have changed, and goes by their names from then on.
+    fn look_at_certificates(&mut self) {
+        let Some(following) = &mut self.certificates else { return };
+        let Some(renewal) = following.look(self.making.settings(), &self.journal) else { return };
+        let names = names::of_server(Some(&following.sender.borrow().pairs));
+        self.making.go_by(names);
+        match self.making.rules(&self.resolved, SystemTime::now()) {
+            Ok((rules, _)) => self.put(rules),
+            Err(error) => self.journal.error(error),
+        }
+        // Whoever reads it may count on it.
+        renewal.tell(&self.journal);
     }
 
     /// Looks names in the lists up again; changes the rules when one has moved.
@@ -159,7 +177,8 @@ const FIXED: &[Fixed] = &[
     ("listenAddress", |before, now| before.listen_address != now.listen_address),
     ("protocol", |before, now| before.protocol != now.protocol),
     ("port", |before, now| before.port != now.port),
-    ("ssl", |before, now| before.ssl != now.ssl),
+    // The rest of it is followed.
+    ("ssl.enabled", |before, now| before.ssl.enabled != now.ssl.enabled),
     ("heartbeatInterval", |before, now| before.heartbeat_interval.total_cmp(&now.heartbeat_interval).is_ne()),
     ("innkeeper.limits", |before, now| before.limits != now.limits),
     ("innkeeper.accessLog", |before, now| before.access_log != now.access_log),
@@ -209,7 +228,8 @@ impl Fingerprint {
         Self::at(paths)
     }
 
-    fn at(paths: Vec<PathBuf>) -> Self {
+    /// How these files look now, behind all links.
+    pub(super) fn at(paths: Vec<PathBuf>) -> Self {
         let look = |path: PathBuf| {
             let seen = look(&path);
             (path, seen)
@@ -266,7 +286,14 @@ mod tests {
         }
         let counts = ["port", "listenAddress.ipv4", "innkeeper.limits.headSize", "ssl.enabled"];
         assert!(counts.iter().all(|path| counts_from_next_start(path)));
-        let at_once = ["whitelist", "innkeeper.upstream", "listenAddresses", "basicAuthMode"];
+        let at_once = [
+            "ssl.certPath",
+            "innkeeper.ssl.certificates",
+            "whitelist",
+            "innkeeper.upstream",
+            "listenAddresses",
+            "basicAuthMode",
+        ];
         assert!(!at_once.iter().any(|path| counts_from_next_start(path)));
     }
 

@@ -1,12 +1,15 @@
 //! A certificate from our own authority is renewed while the server runs: before it ends, and when this machine goes by
 //! an address or a name that it does not hold. Nobody else's certificate is ever touched.
 
+use std::sync::Arc;
 use std::time::SystemTime;
 
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
+use tokio::sync::watch;
 use tokio::time::MissedTickBehavior;
 
+use super::certificates::Certificates;
 use super::journal::Journal;
 use super::keyring::Keyring;
 use super::names;
@@ -82,8 +85,9 @@ impl Renewal {
         Some((leaf, root))
     }
 
-    /// Looks every minute for as long as the server runs. Whoever follows the files sees the new one.
-    pub async fn follow(self, journal: Journal) {
+    /// Looks every minute for as long as the server runs, at the files that are in force then. Whoever follows them
+    /// sees the new one.
+    pub async fn follow(certificates: watch::Receiver<Arc<Certificates>>, journal: Journal) {
         let mut every = tokio::time::interval(REFRESH);
         every.set_missed_tick_behavior(MissedTickBehavior::Delay);
         // At once, which was done before the server began.
@@ -91,7 +95,7 @@ impl Renewal {
         let mut told = None;
         loop {
             every.tick().await;
-            let renewal = self.clone();
+            let renewal = Self { keyring: certificates.borrow().files.clone() };
             let look = move || renewal.look(&own(), SystemTime::now());
             let Ok(outcome) = tokio::task::spawn_blocking(look).await else { return };
             match outcome {

@@ -35,6 +35,8 @@ pub struct Rules {
     pub forward_client_ip: bool,
     /// The header in which the upstream learns the user's name.
     pub identity_header: Option<String>,
+    /// The `Strict-Transport-Security` of answers over TLS.
+    pub hsts: Option<Arc<str>>,
     /// The upstream gets the client's `Authorization`.
     pub pass_authorization: bool,
     /// Whether new visitors are told about: `listen` is on, as in SillyTavern.
@@ -160,7 +162,9 @@ impl Making {
         settings.listen = self.settings.listen;
         settings.listen_address = self.settings.listen_address;
         settings.protocol = self.settings.protocol;
-        settings.ssl = self.settings.ssl.clone();
+        if settings.ssl.enabled != self.settings.ssl.enabled {
+            settings.ssl = self.settings.ssl.clone();
+        }
         let stays = settings.upstream == self.settings.upstream
             && settings.root == self.settings.root
             && private(&settings) == private(&self.settings)
@@ -183,6 +187,11 @@ impl Making {
             ended: Arc::clone(&self.ended),
             keepsakes: Arc::clone(&self.keepsakes),
         })
+    }
+
+    /// Takes note that the server goes by other names now: it has other certificates.
+    pub fn go_by(&mut self, own_names: Vec<String>) {
+        self.own_names = own_names;
     }
 
     /// The settings.
@@ -294,6 +303,7 @@ impl Making {
             behind: self.behind.clone(),
             forward_client_ip: settings.forward_client_ip,
             identity_header: settings.identity_header.clone(),
+            hsts: settings.hsts.map(|length| format!("max-age={}", length.as_secs()).into()),
             pass_authorization: settings.pass_authorization,
             tell_arrivals: settings.listen,
             hosts: settings.host_whitelist.hosts.clone(),
@@ -405,6 +415,7 @@ fn private(settings: &Settings) -> Vec<PathBuf> {
     ];
     if settings.ssl.enabled {
         paths.push(settings.ssl.key_path.clone());
+        paths.extend(settings.ssl.certificates.iter().map(|other| other.key_path.clone()));
     }
     paths
 }

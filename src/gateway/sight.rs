@@ -9,7 +9,7 @@ use crate::policy::Ambient;
 use crate::policy::client::ForwardedHeaders;
 use crate::policy::session;
 
-/// What a browser added to the request by itself. `secure`: it came over TLS.
+/// What a browser added to the request by itself. `secure`: it sent it over TLS.
 #[must_use]
 pub fn ambient<'a>(head: &Head<'a>, secure: bool) -> Ambient<'a> {
     let session = session::find(head.all(Field::Cookie), secure);
@@ -32,6 +32,7 @@ pub fn forwarded_headers<'a>(head: &Head<'a>) -> ForwardedHeaders<'a> {
             Field::CfConnectingIp => headers.cf_connecting_ip.push(field.value),
             Field::XForwardedFor => headers.x_forwarded_for.push(field.value),
             Field::Forwarded => headers.forwarded.push(field.value),
+            Field::XForwardedProto => headers.x_forwarded_proto.push(field.value),
             _ => {}
         }
     }

@@ -92,6 +92,14 @@ impl Presence {
     }
 }
 
+/// For as long as both are there it counts twice.
+impl Clone for Presence {
+    fn clone(&self) -> Self {
+        self.0.open.fetch_add(1, Ordering::AcqRel);
+        Self(Arc::clone(&self.0))
+    }
+}
+
 impl Drop for Presence {
     fn drop(&mut self) {
         self.0.open.fetch_sub(1, Ordering::AcqRel);
@@ -128,6 +136,12 @@ impl Watch {
         {
             self.timer.as_mut().reset(deadline);
         }
+    }
+
+    /// That the connection is there, to go on with under another watch.
+    #[must_use]
+    pub fn presence(&self) -> Presence {
+        self.presence.clone()
     }
 
     /// Whether the server stops.

@@ -3,6 +3,7 @@
 //! A runtime per core needs no stealing, no locks between requests and no hand-over between threads; measured, that
 //! is a third of the processor time of a work-stealing runtime.
 
+use std::future::poll_fn;
 use std::io;
 use std::net::SocketAddr;
 use std::sync::Arc;
@@ -12,10 +13,10 @@ use std::time::Duration;
 use socket2::{SockRef, TcpKeepalive};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::sync::watch;
-use tokio_rustls::TlsAcceptor;
 
 use super::connection::Connection;
 use super::gate::{Gate, Peer};
+use super::handshake::{self, Opened};
 use super::http2::{self, Arrival, Arrivals};
 use super::listener::Listener;
 use super::upstream;
@@ -50,8 +51,6 @@ pub enum Stop {
 pub struct Worker {
     /// The gate that its connections start with.
     pub gate: Gate,
-    /// The certificate in force, if this is a TLS server.
-    pub tls: Option<watch::Receiver<Arc<rustls::ServerConfig>>>,
     /// For a TLS handshake.
     pub handshake: Duration,
     /// Connections at a time, all workers together.
@@ -155,26 +154,38 @@ impl Worker {
     async fn welcome(self, stream: TcpStream, address: SocketAddr, arrivals: Arrivals, presence: Presence) {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-        let mut peer = Peer { address: address.ip().to_canonical(), tls: None, announced: None };
-        let Some(tls) = &self.tls else {
-            return Connection::new(Wire::Tcp(stream), peer, self.gate, Watch::new(presence)).serve().await;
+        let peer = Peer { address: address.ip().to_canonical(), tls: None, astray: None, announced: None };
+        let mut watch = Watch::new(presence);
+        let Some(certificates) = self.gate.certificates() else {
+            return Connection::new(Wire::Tcp(stream), peer, self.gate, watch).serve().await;
         };
-        let acceptor = TlsAcceptor::from(Arc::clone(&tls.borrow()));
-        let Ok(Ok(stream)) = tokio::time::timeout(self.handshake, acceptor.accept(stream)).await else {
-            return;
+        watch.set(Some(self.handshake));
+        let opened = tokio::select! {
+            opened = handshake::open(stream, &certificates.config) => opened,
+            // Whoever has not said a word by then is not served any more; nor when the server stops.
+            _ = poll_fn(|cx| watch.poll(cx)) => return,
         };
-        let session = stream.get_ref().1;
-        peer.tls = Some(match session.protocol_version() {
-            Some(rustls::ProtocolVersion::TLSv1_2) => "TLS 1.2",
-            _ => "TLS 1.3",
-        });
-        if session.alpn_protocol() == Some(b"h2") {
-            // It fails only when this worker is stopping, and then the connection closes with the rest.
-            let _ = arrivals.send(Arrival { stream: stream.into(), peer, presence });
-            return;
+        match opened {
+            Opened::Http2 { stream, version } => {
+                let peer = Peer { tls: Some(version), ..peer };
+                let presence = watch.presence();
+                // It fails only when this worker is stopping, and then the connection closes with the rest.
+                let _ = arrivals.send(Arrival { stream: (*stream).into(), peer, presence });
+            }
+            Opened::Http1 { stream, version } => {
+                let peer = Peer { tls: Some(version), ..peer };
+                let wire = Wire::Tls(Box::new((*stream).into()));
+                Connection::new(wire, peer, self.gate, watch).serve().await;
+            }
+            Opened::InClear { stream, here } => {
+                let peer = Peer { astray: Some(here), ..peer };
+                Connection::new(Wire::Tcp(stream), peer, self.gate, watch).serve().await;
+            }
+            Opened::Failed(why) => {
+                self.gate.journal().no_handshake(peer.address, why, self.gate.config_flag());
+            }
+            Opened::Silent => {}
         }
-        let wire = Wire::Tls(Box::new(stream.into()));
-        Connection::new(wire, peer, self.gate, Watch::new(presence)).serve().await;
     }
 }
 

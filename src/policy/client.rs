@@ -30,6 +30,8 @@ pub struct ForwardedHeaders<'a> {
     pub x_forwarded_for: Vec<&'a [u8]>,
     /// `Forwarded` (RFC 7239).
     pub forwarded: Vec<&'a [u8]>,
+    /// `X-Forwarded-Proto`, which names no client and so is no sign of a proxy by itself.
+    pub x_forwarded_proto: Vec<&'a [u8]>,
 }
 
 impl ForwardedHeaders<'_> {
@@ -187,6 +189,18 @@ impl Trust {
             Client::Behind { address, .. } => !self.is_proxy(address),
             Client::Claimed { .. } | Client::Garbled { .. } => false,
         }
+    }
+
+    /// Whether `peer` is a trusted proxy that got the request over https: its `X-Forwarded-Proto` says so, in every
+    /// value of every line. Where proxies append, the first value is the client's and may be a wish, and one hop in
+    /// clear is enough for others to read along; a value that is neither `https` nor `http` says nothing.
+    #[must_use]
+    pub fn is_secured(&self, peer: IpAddr, headers: &ForwardedHeaders<'_>) -> bool {
+        let lines = &headers.x_forwarded_proto;
+        let is_https = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"https");
+        !lines.is_empty()
+            && lines.iter().all(|line| line.split(|byte| *byte == b',').all(is_https))
+            && self.is_proxy(peer.to_canonical())
     }
 
     /// The client as SillyTavern's `Blocked connection from …` and its page write it:
@@ -626,6 +640,33 @@ mod tests {
         }
     }
 
+    #[test]
+    fn only_a_trusted_proxy_says_https_and_only_without_a_doubt() {
+        for (lines, expected) in [
+            (&[][..], false),
+            (&["https"], true),
+            (&[" HTTPS\t"], true),
+            (&["https,https", "https"], true),
+            (&["https, http"], false),
+            (&["http, https"], false),
+            (&["https", "http"], false),
+            (&["http", "https"], false),
+            (&["https,"], false),
+            (&["https", ""], false),
+            (&["\"https\""], false),
+            (&["https;q=1"], false),
+            (&["httpss"], false),
+            (&["wss"], false),
+        ] {
+            let x_forwarded_proto = lines.iter().map(|line| line.as_bytes()).collect();
+            let headers = ForwardedHeaders { x_forwarded_proto, ..ForwardedHeaders::default() };
+            for (peer, trusted) in [(PROXY, true), ("::ffff:10.0.0.1", true), (STRANGER, false)] {
+                let secured = trust().is_secured(peer.parse().unwrap(), &headers);
+                assert_eq!(secured, expected && trusted, "{lines:?} of {peer}");
+            }
+        }
+    }
+
     fn permits(condition: Condition, list: &Whitelist) -> bool {
         let is_listed = |address| list.find(address).is_some();
         match condition {
@@ -661,7 +702,14 @@ mod tests {
         ) {
             let [x_real_ip, cf_connecting_ip, x_forwarded_for, forwarded] =
                 values.each_ref().map(|lines| lines.iter().map(Vec::as_slice).collect());
-            let headers = ForwardedHeaders { x_real_ip, cf_connecting_ip, x_forwarded_for, forwarded };
+            let x_forwarded_proto = vec![&b"https"[..]];
+            let headers = ForwardedHeaders {
+                x_real_ip,
+                cf_connecting_ip,
+                x_forwarded_for,
+                forwarded,
+                x_forwarded_proto,
+            };
             let trust = Trust { judged, ..trust() };
             let list = list(&["127.0.0.0/8", "::1", "10.0.0.0/8", "203.0.113.0/24"]);
             let client = trust.identify(STRANGER.parse().unwrap(), &headers);

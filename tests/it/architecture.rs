@@ -108,6 +108,8 @@ const DOORS: &[(&str, &[&str])] = &[
     ("rcgen", CERTIFICATES),
     ("rustls", CERTIFICATES),
     ("rustls_native_certs", CERTIFICATES),
+    // The limit of file descriptors.
+    ("rustix", &["src/gateway/descriptors.rs"]),
     ("salvo", &["src/gateway/"]),
     ("socket2", &["src/gateway/"]),
     (

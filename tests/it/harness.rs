@@ -6,6 +6,7 @@
 pub mod app;
 pub mod client;
 pub mod folder;
+pub mod tls;
 
 use std::fs;
 use std::io::{self, Read};
@@ -106,8 +107,14 @@ impl Innkeeper {
 
     /// The same, in a folder that is furnished already.
     pub fn start_in(folder: TempDir, top: &str, own: &str) -> Self {
+        let command = command(folder.path());
+        Self::start_by(command, folder, top, own)
+    }
+
+    /// The same, where `command serve` starts it.
+    pub fn start_by(mut command: Command, folder: TempDir, top: &str, own: &str) -> Self {
         fs::write(folder.path().join("config.yaml"), settings(top, own)).unwrap();
-        let mut child = command(folder.path())
+        let mut child = command
             .arg("serve")
             .stdin(Stdio::null())
             .stdout(Stdio::piped())
@@ -181,6 +188,11 @@ impl Innkeeper {
     /// Removes a file of its folder.
     pub fn remove(&self, name: &str) {
         fs::remove_file(self.folder.path().join(name)).unwrap();
+    }
+
+    /// Its process.
+    pub fn id(&self) -> u32 {
+        self.child.id()
     }
 
     /// Its resident memory in KiB, where the system tells.

@@ -8,13 +8,13 @@ use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use self::explanation::Explanation;
+use super::super::opening;
 use super::super::sources::{Sources, Speech};
-use super::super::{opening, serve};
 use crate::cli::{Trial, TrialRequest};
 use crate::config::{Satisfy, Settings};
 use crate::error::{Error, Exit};
-use crate::gateway::names;
 use crate::gateway::rules::{Making, Resolved, Rules};
+use crate::gateway::{certificates, names};
 use crate::policy::address::parse_address;
 use crate::policy::client::{ForwardedHeaders, Header};
 use crate::policy::{Ambient, Decision, Denial, Policy, Standing, Visit};
@@ -113,8 +113,8 @@ impl Served {
         let accounts = opening::accounts(&settings)?;
         let secure = settings.ssl.enabled;
         let own_names = match host {
-            Some(_) if secure => serve::own_names(Some(&opening::pair(&settings)?)),
-            Some(_) => serve::own_names(None),
+            Some(_) if secure => names::of_server(Some(&certificates::pairs(&settings)?)),
+            Some(_) => names::of_server(None),
             None => Vec::new(),
         };
         let making = Making::new(settings, accounts, own_names)?;
@@ -226,6 +226,7 @@ impl<'a> Request<'a> {
             cf_connecting_ip: values(Header::CfConnectingIp),
             x_forwarded_for: values(Header::XForwardedFor),
             forwarded: values(Header::Forwarded),
+            x_forwarded_proto: Vec::new(),
         };
         let host = self.host.map(str::as_bytes);
         answer(&Visit { host, forwarded, ..plain_visit(self.peer.unwrap_or(address), secure) })

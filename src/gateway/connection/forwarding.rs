@@ -340,7 +340,7 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
         let mut head = buffer::lend();
         let reply = match answer.status {
             101 if order.websocket => {
-                forward::write_switch(&answer, order.cookie.as_deref(), &mut head);
+                forward::write_switch(&answer, &order.own, &mut head);
                 Reply::Switch { head }
             }
             101 => Reply::Failed(Failure::Unreadable),
@@ -352,8 +352,8 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
             }
             _ => {
                 let keeps_alive = order.sending.keeps_alive && !closing;
-                let (version, cookie) = (order.sending.version, order.cookie.as_deref());
-                let delivery = forward::write_answer(&answer, version, keeps_alive, cookie, &mut head);
+                let version = order.sending.version;
+                let delivery = forward::write_answer(&answer, version, keeps_alive, &order.own, &mut head);
                 Reply::Answer { head, body: answer.body, delivery, persistence: answer.persistence }
             }
         };

@@ -18,7 +18,6 @@ use super::say;
 use crate::gateway::body::{Coding, Decoder};
 use crate::gateway::connection::{LINGER, LINGER_BYTES};
 use crate::gateway::field::Field;
-use crate::gateway::forward;
 use crate::gateway::gate::{Gate, Order};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::signin;
@@ -156,7 +155,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
             let kind = Field::of(field.name.as_bytes());
             // A length beside chunks is the chunks' (RFC 9112, section 6.3).
             let counts = kind == Field::ContentLength && !matches!(answer.body, Decoder::Chunked(_));
-            let passes = forward::passes_to_client(kind, field.value) || counts;
+            let passes = order.own.let_pass(kind, field.value) || counts;
             if passes
                 && !answer.listed.has(field.name.as_bytes())
                 && let (Ok(name), Ok(value)) =
@@ -165,7 +164,7 @@ fn read_answer(link: &mut Link, order: &Order) -> Result<Option<Answered>, Failu
                 headers.append(name, value);
             }
         }
-        signin::add_cookie(&mut headers, order.cookie.as_deref());
+        signin::add_cookie(&mut headers, order.own.cookie.as_deref());
         let rest = Rest { link: None, decoder: answer.body, persistence: answer.persistence };
         let answered = Answered { status: answer.status, headers, rest };
         link.input.consume(length);

@@ -219,5 +219,6 @@ fn headers(lines: &[(String, Vec<u8>)]) -> ForwardedHeaders<'_> {
         cf_connecting_ip: values("cf-connecting-ip"),
         x_forwarded_for: values("x-forwarded-for"),
         forwarded: values("forwarded"),
+        x_forwarded_proto: Vec::new(),
     }
 }

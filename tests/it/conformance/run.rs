@@ -287,7 +287,7 @@ pub enum Reply {
     Closed,
     Answer(Answer),
     /// Something that is not HTTP.
-    Foreign(Vec<u8>),
+    Foreign(#[expect(dead_code, reason = "for the report of a test that has failed")] Vec<u8>),
 }
 
 #[derive(Debug)]

@@ -68,10 +68,10 @@ const ROWS: &[Row] = &[
         )],
     },
     Row {
-        reason: "plain http on the https port: TLS says so in its own way, then the connection is closed",
+        reason: "plain http on the https port: a page that says so, or the way to https",
         cases: &[
-            ("tls", &[0], "plain http", "alert, closed"),
-            ("tls-encrypted", &[0], "plain http", "alert, closed"),
+            ("tls", &[0], "plain http", "https-here, closed"),
+            ("tls-encrypted", &[0], "plain http", "https-here, closed"),
         ],
     },
     Row {
@@ -204,8 +204,9 @@ fn play(case: &Value, base: &Value) -> Vec<Finding> {
             send("127.0.0.1".parse().unwrap(), address(&server), b"GET / HTTP/1.1\r\nHost: a\r\n\r\n");
         let ours = match plain {
             Reply::Closed => "closed".to_owned(),
-            // RFC 8446, section 6: a fatal alert, `decode_error`.
-            Reply::Foreign(bytes) if bytes == [21, 3, 3, 0, 2, 2, 50] => "alert, closed".to_owned(),
+            Reply::Answer(answer) if answer.status == 400 && answer.header("location").is_none() => {
+                format!("{}, closed", answer.header("x-innkeeper").unwrap())
+            }
             other => format!("{other:?}"),
         };
         find("plain http", expect["plain_http"].as_str().unwrap().to_owned(), ours);

@@ -311,7 +311,7 @@ fn value(key: Option<&'static Key>, text: BoxedStrategy<String>) -> BoxedStrateg
         Some(schema::Kind::Port | schema::Kind::Integer { .. } | schema::Kind::Number) => {
             (0..9999_i64).prop_map(Value::Number).boxed()
         }
-        Some(schema::Kind::Guests) => {
+        Some(schema::Kind::Guests | schema::Kind::Certificates) => {
             prop::collection::vec(section(), 1..4).prop_map(Value::Sections).boxed()
         }
         Some(schema::Kind::Entries | schema::Kind::Hosts | schema::Kind::UrlPaths) | None => {
@@ -350,7 +350,7 @@ fn edit() -> impl Strategy<Value = Edit> {
         let entry = || (word(), prop::option::weighted(0.3, Just("n 1 #x".to_owned())));
         let (one, two, three, four) = (path.clone(), path.clone(), path.clone(), path);
         match key.map(|key| key.kind) {
-            Some(schema::Kind::Guests) => prop_oneof![
+            Some(schema::Kind::Guests | schema::Kind::Certificates) => prop_oneof![
                 section().prop_map(move |section| Edit::Item(one.clone(), section)),
                 (0..3_usize).prop_map(move |number| Edit::Remove(two.clone(), number)),
             ]

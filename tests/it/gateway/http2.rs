@@ -621,10 +621,4 @@ fn http_1_passes_over_tls_too() {
     });
     assert_eq!(text, "HTTP/1.1 200 OK\r\nContent-Length: 2\r\nConnection: close\r\n\r\nok");
     assert_eq!(app.got(1), format!("GET /a%2Fb HTTP/1.1\r\nHost: app.test\r\n{OURS}\r\n"));
-    // In clear there is nothing to be had.
-    let mut client = Client::of(&secure.server);
-    client.send("GET / HTTP/1.1\r\nHost: app.test\r\n\r\n");
-    let (crate::it::harness::client::End::Closed(said) | crate::it::harness::client::End::Reset(said)) =
-        client.end();
-    assert!(!said.contains("HTTP"), "{said:?}");
 }

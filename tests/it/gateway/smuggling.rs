@@ -149,7 +149,6 @@ fn refused() -> Vec<(String, u16)> {
         ("GET / HTTP/1.2\r\nHost: a\r\n\r\n", 505),
         ("GET / HTTP/11.1\r\nHost: a\r\n\r\n", 505),
         ("PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n", 505),
-        ("\x16\x03\x01\x02\x00\x01\x00\x01\u{fc}\x03\x03", 400),
     ] {
         all.push((head.to_owned(), status));
     }

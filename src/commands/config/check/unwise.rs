@@ -39,6 +39,9 @@ pub fn gate(warnings: &[Warning], settings: &Settings, flag: &str, findings: &mu
                     "with a certificate and its key in place: `innkeeper config set ssl.enabled true{flag}`"
                 )),
             ),
+            Warning::PrivateHsts => {
+                ("private-hsts", error.hint(format!("innkeeper config set innkeeper.hsts off{flag}")))
+            }
             Warning::EmptyLogin => ("empty-login", error.hint(format!("innkeeper auth set{flag}"))),
             Warning::NobodyCanSignIn(handle) => {
                 let command = handle.as_ref().map_or_else(
