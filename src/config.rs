@@ -2,6 +2,7 @@
 //!
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
+mod changes;
 mod check;
 mod convert;
 pub mod document;
@@ -27,6 +28,7 @@ mod value;
 mod variables;
 mod yaml;
 
+pub use changes::changed;
 pub use convert::{Converted, convert};
 pub use effective::{Effective, Secrecy};
 pub use fault::Fault;

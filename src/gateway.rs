@@ -54,6 +54,8 @@ pub mod stay;
 pub mod target;
 /// What a request leaves in the audit log.
 pub mod trail;
+/// Who came into the list and who left it.
+pub mod turnover;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
