@@ -3,6 +3,7 @@
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
 mod certificate;
+mod changes;
 mod check;
 mod convert;
 pub mod document;
@@ -29,6 +30,7 @@ mod variables;
 mod yaml;
 
 pub use certificate::Certificate;
+pub use changes::changed;
 pub use convert::{Converted, convert};
 pub use effective::{Effective, Secrecy};
 pub use fault::Fault;

@@ -70,6 +70,8 @@ pub mod target;
 pub mod trail;
 /// The page that tells devices to trust our own authority.
 pub mod trust;
+/// Who came into the list and who left it.
+pub mod turnover;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
