@@ -38,8 +38,8 @@ pub use list::{ListEntry, ListOrigin, ListSource};
 pub use problem::{Origin, Problem, Problems, Source};
 pub use secret::Secret;
 pub use settings::{
-    Audit, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits, ListenAddress, Logging,
-    Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
+    Audit, AuditedVisits, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits,
+    ListenAddress, Logging, Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Read, Span};
