@@ -4,6 +4,7 @@ mod auth;
 mod common;
 pub mod completion;
 mod config;
+mod logs;
 pub mod manual;
 mod serve;
 mod whitelist;
@@ -16,6 +17,7 @@ use clap::error::ErrorKind;
 
 pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
 pub use self::config::{Config, ConfigAction};
+pub use self::logs::{Following, Logs, LogsView, Wanted};
 pub use self::serve::Serve;
 pub use self::whitelist::{Trial, TrialInput, TrialRequest, TrialVerdict, Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -31,6 +33,8 @@ pub enum Invocation {
     Whitelist(Whitelist),
     /// `innkeeper auth`.
     Auth(Auth),
+    /// `innkeeper logs`.
+    Logs(Logs),
     /// Text for standard output, and success: `--help`, `--version`, a script, a page of the manual.
     Answer(String),
     /// Candidates for a shell that completes a command line, in its own format.
@@ -53,6 +57,7 @@ where
             Some(("config", matches)) => config::read(matches),
             Some(("whitelist", matches)) => whitelist::read(matches),
             Some(("auth", matches)) => auth::read(matches),
+            Some(("logs", matches)) => logs::read(matches),
             Some(("completions", matches)) => completion::read(matches),
             Some(("man", matches)) => manual::read(matches),
             // `subcommand_required` leaves nothing else.
@@ -89,6 +94,7 @@ pub fn command() -> Command {
         .subcommand(config::command())
         .subcommand(whitelist::command())
         .subcommand(auth::command())
+        .subcommand(logs::command())
         .subcommand(completion::command())
         .subcommand(manual::command())
 }

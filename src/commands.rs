@@ -2,6 +2,7 @@
 
 mod auth;
 mod config;
+mod logs;
 mod opening;
 mod serve;
 mod sources;
@@ -26,6 +27,7 @@ fn done(invocation: Invocation) -> Exit {
         Invocation::Config(config) => config::run(&config),
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Auth(auth) => auth::run(&auth),
+        Invocation::Logs(logs) => logs::run(&logs),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
             return Exit::Yes;

@@ -7,6 +7,7 @@
 mod data;
 mod progress;
 pub mod prompt;
+mod screen;
 
 use std::borrow::Cow;
 use std::env;
@@ -17,6 +18,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
+pub use self::screen::Screen;
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
@@ -38,6 +40,12 @@ pub fn exact(text: &str) {
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
     print(&if io::stdout().is_terminal() { columns(titles, rows) } else { tabbed(rows) });
+}
+
+/// Rows below their titles, whoever reads them.
+#[must_use]
+pub fn aligned<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    columns(titles, rows)
 }
 
 /// Whether data for stdout did not arrive, which a reader that has enough is no case of. Somebody was told.

@@ -14,8 +14,8 @@ use crate::error::Error;
 use crate::policy::address::IpPattern;
 use crate::record::{escape, printable};
 
-/// What a line has to be.
-#[derive(Debug)]
+/// What a line has to be; by default, anything.
+#[derive(Debug, Default)]
 pub struct Filter {
     /// From this moment on.
     pub since: Option<Stamp>,
@@ -97,7 +97,8 @@ impl Filter {
     /// is not sure.
     #[inline]
     pub fn drops(&self, line: &[u8]) -> bool {
-        let Some((time, rest)) = line.strip_prefix(TIME).and_then(|rest| rest.split_at_checked(Stamp::LENGTH))
+        let Some((time, rest)) =
+            line.strip_prefix(TIME).and_then(|rest| rest.split_at_checked(Stamp::LENGTH))
         else {
             return false;
         };
@@ -124,11 +125,6 @@ impl Filter {
             || self.user.is_some()
             || self.host.is_some()
             || self.path.is_some()
-    }
-
-    /// Whether anything of a visitor or its verdict is asked that `access.log` does not know.
-    pub fn asks_for_more_than_access_log(&self) -> bool {
-        !self.verdicts.is_empty() || self.user.is_some() || self.host.is_some() || self.path.is_some()
     }
 
     #[inline]

@@ -28,8 +28,18 @@ pub fn read(text: &str, now: &Zoned) -> Result<Timestamp, Error> {
                 Timestamp::from_second(second).unwrap_or(Timestamp::MIN)
             })
             .or_else(|| text.parse::<Timestamp>().ok())
-            .or_else(|| is_clock(text).then(|| text.parse::<Time>().ok()).flatten().and_then(|time| on_the_wall(now.date().to_datetime(time), zone)))
-            .or_else(|| is_date(text).then(|| text.parse::<DateTime>().ok()).flatten().and_then(|time| on_the_wall(time, zone))),
+            .or_else(|| {
+                is_clock(text)
+                    .then(|| text.parse::<Time>().ok())
+                    .flatten()
+                    .and_then(|time| on_the_wall(now.date().to_datetime(time), zone))
+            })
+            .or_else(|| {
+                is_date(text)
+                    .then(|| text.parse::<DateTime>().ok())
+                    .flatten()
+                    .and_then(|time| on_the_wall(time, zone))
+            }),
     };
     found.ok_or_else(|| {
         Error::new(format!("`{}` is no time", text.escape_debug()))
@@ -112,13 +122,20 @@ mod tests {
             assert_eq!(read(text, &now).unwrap().to_string(), expected, "{text}");
         }
         assert_eq!(read("99999999w", &now).unwrap(), Timestamp::MIN);
-        for text in
-            ["", "h", "1", "1y", "-1h", "10", "tomorrow", "2026-13-01", "2026-11-23 25:00", "11/23/2026", "9223372036854775807w"]
-        {
-            assert_eq!(
-                read(text, &now).unwrap_err().to_string(),
-                format!("`{text}` is no time"),
-            );
+        for text in [
+            "",
+            "h",
+            "1",
+            "1y",
+            "-1h",
+            "10",
+            "tomorrow",
+            "2026-13-01",
+            "2026-11-23 25:00",
+            "11/23/2026",
+            "9223372036854775807w",
+        ] {
+            assert_eq!(read(text, &now).unwrap_err().to_string(), format!("`{text}` is no time"),);
         }
         assert_eq!(hour_ago(&now).to_string(), "2026-11-23T09:30:00Z");
     }

@@ -41,7 +41,8 @@ impl Stamp {
         let (year, month, day) = (number(0, 4), number(5, 7), number(8, 10));
         // The year begins in March, so that the odd day is its last.
         let (year, month) = if month > 2 { (year, month - 3) } else { (year - 1, month + 9) };
-        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100) + year.div_euclid(400)
+        let days = 365 * year + year.div_euclid(4) - year.div_euclid(100)
+            + year.div_euclid(400)
             + (153 * month + 2) / 5
             + day
             - 1
