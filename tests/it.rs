@@ -39,6 +39,7 @@ mod it {
     mod generated;
     mod harness;
     mod import;
+    mod logs;
     mod trial;
     mod whitelist;
 }

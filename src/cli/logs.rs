@@ -96,7 +96,7 @@ pub(super) fn command() -> Command {
         .arg(text("since", "TIME", "From then on: 30m, 2h, 7d, today, yesterday, 10:00, 2026-11-23, \"2026-11-23 10:00\" (local time), or RFC 3339 [default of the grouped view: 1h]"))
         .arg(text("until", "TIME", "Before then; in the same forms"))
         .arg(text("ip", "PATTERN", "Of these clients: 192.168.0.7, 192.168.0.0/16, 192.168.*, 10.0.0.1-10.0.0.9"))
-        .arg(text("user", "USER", "Of this user"))
+        .arg(text("user", "USER", "Of this user; \"\" is nobody"))
         .arg(text("host", "HOST", "Who asked for this host; with a port or for any"))
         .arg(text("path", "PATH", "Who asked for a path that begins so"))
         .arg(switch("refused", "Who was not let in"))

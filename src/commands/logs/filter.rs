@@ -190,7 +190,10 @@ impl Sought {
 
     /// Whether it may be in a line.
     fn is_in(&self, line: &[u8]) -> bool {
-        self.finders.iter().any(|finder| finder.find(line).is_some()) || may_have_blanks(line)
+        // Where nothing is sought, its key may be absent.
+        self.written[0].is_empty()
+            || self.finders.iter().any(|finder| finder.find(line).is_some())
+            || may_have_blanks(line)
     }
 }
 

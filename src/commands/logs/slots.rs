@@ -12,7 +12,7 @@ use crate::ui::Screen;
 /// Visits of a span of time, by verdict in the order of [`Verdict::ALL`].
 pub type Counts = [u64; Verdict::ALL.len()];
 
-/// How long a slot may be, in seconds: what people have words for.
+/// How long a slot may be, in seconds: each is made of whole ones of that before it.
 const LENGTHS: &[i64] = &[
     1,
     5,
@@ -28,11 +28,12 @@ const LENGTHS: &[i64] = &[
     43_200,
     86_400,
     604_800,
-    2_592_000,
-    31_536_000,
-    315_360_000,
-    3_153_600_000,
-    315_360_000_000,
+    // What has no word: four weeks, twelve of those, and ten times as long each.
+    2_419_200,
+    29_030_400,
+    290_304_000,
+    2_903_040_000,
+    29_030_400_000,
 ];
 
 /// How many are kept; with more than that they become longer.

@@ -47,12 +47,9 @@ fn takes_slowly(wanted: &Wanted, filter: &Filter, event: &Event) -> bool {
     in_time
         && (any_verdict || is_verdict)
         && ip.is_none_or(|ip| client.is_some_and(|client| ip.contains(client)))
-        && wanted.user.as_ref().is_none_or(|wanted| user == Some(&escaped(wanted)))
+        && wanted.user.as_ref().is_none_or(|wanted| user.unwrap_or_default() == escaped(wanted))
         && wanted.host.as_ref().is_none_or(|wanted| host.is_some_and(|host| host_is(host, wanted)))
-        && wanted
-            .path
-            .as_ref()
-            .is_none_or(|wanted| path.is_some_and(|path| path.starts_with(&escaped(wanted))))
+        && wanted.path.as_ref().is_none_or(|wanted| path.unwrap_or_default().starts_with(&escaped(wanted)))
 }
 
 /// Few values, so that filters and events meet; some that look like keys.
