@@ -8,6 +8,7 @@ mod code;
 mod data;
 mod progress;
 pub mod prompt;
+mod screen;
 
 use std::borrow::Cow;
 use std::env;
@@ -19,6 +20,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 pub use self::code::code;
 pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
+pub use self::screen::Screen;
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
@@ -46,6 +48,12 @@ pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COL
 #[must_use]
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
+}
+
+/// Rows below their titles, whoever reads them.
+#[must_use]
+pub fn aligned<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    columns(titles, rows)
 }
 
 /// Whether data for stdout did not arrive, which a reader that has enough is no case of. Somebody was told.

@@ -49,6 +49,7 @@ mod it {
     mod generated;
     mod harness;
     mod import;
+    mod logs;
     mod trial;
     mod whitelist;
 }

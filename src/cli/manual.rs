@@ -132,7 +132,14 @@ const SOURCE: &str = concat!("innkeeper ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "Innkeeper";
 
 /// Exit codes of the commands that answer a question.
-const EXITS: &[(&str, &[(&str, &str)])] = &[];
+const EXITS: &[(&str, &[(&str, &str)])] = &[(
+    "logs",
+    &[
+        ("0", "Something was found; with -f, it was ended."),
+        ("1", "Nothing was."),
+        ("2", "A log or the settings could not be read, or there is a mistake in the command line."),
+    ],
+)];
 
 const USUAL_EXITS: &[(&str, &str)] = &[
     ("0", "Done."),
