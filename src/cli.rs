@@ -16,7 +16,7 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
-pub use self::cert::{Cert, CertAction, Check, Create, Passphrase, Subject, Trust};
+pub use self::cert::{Cert, CertAction, Check, Code, Create, Passphrase, SettingsThen, Subject, Trust};
 pub use self::config::{Config, ConfigAction};
 pub use self::serve::Serve;
 pub use self::whitelist::{Trial, TrialInput, TrialRequest, TrialVerdict, Whitelist, WhitelistAction};

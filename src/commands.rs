@@ -4,6 +4,7 @@ mod auth;
 mod cert;
 mod config;
 mod opening;
+mod place;
 mod serve;
 mod sources;
 mod whitelist;

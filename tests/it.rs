@@ -18,6 +18,7 @@ mod it {
     mod accounts;
     mod architecture;
     mod auth;
+    mod authority;
     mod cert {
         mod made;
         mod pairs;

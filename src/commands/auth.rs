@@ -1,7 +1,6 @@
 //! `innkeeper auth`: who signs in, and with what.
 
 mod off;
-mod place;
 mod set;
 mod test;
 mod user;

@@ -301,6 +301,12 @@ impl Settings {
         self.origins.get(path).unwrap_or(&Origin::Default)
     }
 
+    /// The path of a file or folder beside the settings, as their own relative paths are taken.
+    #[must_use]
+    pub fn beside(&self, relative: &str) -> PathBuf {
+        file::beside(&self.folder, Path::new(relative))
+    }
+
     /// Where `access.log` is written.
     #[must_use]
     pub fn access_log_path(&self) -> PathBuf {

@@ -1,8 +1,8 @@
 //! `innkeeper auth set`: the user name and password for everybody.
 
-use super::place::{Editing, Place, Readers, changeable};
 use super::{Chosen, not_listening, random, say};
 use crate::cli::{Kept, PasswordFrom};
+use crate::commands::place::{Editing, Place, Readers, changeable};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::{Content, Settings};
 use crate::error::{Error, Exit};

@@ -6,7 +6,7 @@ use crate::commands::opening::{self, Names};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::document::{Change, Document, Kind, PATIENCE};
 use crate::config::schema::{self, Key, Owner, SECTION};
-use crate::config::{Effective, Flags, ListOrigin, Origin, Syntax, Typed, Variables};
+use crate::config::{Effective, Flags, ListOrigin, Origin, Syntax, Typed, Value, Variables};
 use crate::error::{Error, Exit, quoted};
 use crate::gateway::reload;
 use crate::ui;
@@ -23,6 +23,10 @@ pub fn set(
     let flag = sources.config_flag();
     settable(key, &flag).map_err(|error| vec![error])?;
     let typed = Typed::read(key, text, &flag)?;
+    if matches!(&typed.value, Value::Certificates(list) if list.iter().any(|one| one.key_passphrase.is_some()))
+    {
+        return Err(vec![not_from_the_command_line("keyPassphrase").hint("write it into the settings file")]);
+    }
     let kind = Kind::Settings(Syntax::of(&sources.file));
     let mut document = Document::open(&sources.file, kind, PATIENCE).map_err(|error| vec![error])?;
     let before = State::of(sources, document.text());
@@ -92,8 +96,7 @@ fn refuse(errors: &[&Error], key: &Key, before: &State, flag: &str) {
 fn settable(key: &Key, flag: &str) -> Result<(), Error> {
     match key.kind {
         schema::Kind::Secret => {
-            let error = Error::new(format!("`{}` is not taken from the command line", key.full_path()))
-                .hint("other users of this computer can see what is typed there");
+            let error = not_from_the_command_line(&key.full_path());
             Err(match key.path {
                 "basicAuthUser.password" => error.hint(format!("innkeeper auth set{flag}")),
                 _ => error.hint("write it into the settings file"),
@@ -106,6 +109,11 @@ fn settable(key: &Key, flag: &str) -> Result<(), Error> {
         }
         _ => Ok(()),
     }
+}
+
+fn not_from_the_command_line(name: &str) -> Error {
+    Error::new(format!("`{name}` is not taken from the command line"))
+        .hint("other users of this computer can see what is typed there")
 }
 
 /// Where the setting is written.

@@ -7,7 +7,7 @@ use rustls::HandshakeKind;
 
 use crate::it::harness::app::App;
 use crate::it::harness::client::Client;
-use crate::it::harness::folder::Folder;
+use crate::it::harness::folder::{Folder, golden};
 use crate::it::harness::tls::{Browser, Made, SSL, ask};
 use crate::it::harness::{Innkeeper, settings};
 
@@ -243,4 +243,35 @@ fn browsers_are_held_to_https_where_that_is_asked_for() {
     let mut talk = Browser::trusting().connect(&server, "app.test").unwrap();
     let text = ask(&mut talk, "GET / HTTP/1.1\r\nHost: app.test\r\nConnection: close\r\n\r\n");
     assert_eq!(text.to_lowercase().matches("strict-transport-security: max-age=").count(), 2, "{text}");
+}
+
+#[test]
+fn the_list_is_set_shown_and_held_to_its_section() {
+    let made = Made::of(&["app.test"]);
+    let list = "[innkeeper]\nhsts = \"90m\"\n[[innkeeper.ssl.certificates]]\ncertPath = \"tls/cert.pem\"\nkeyPath = \
+                \"tls/key.pem\"\nkeyPassphrase = \"hunter2\"\n";
+    let folder = Folder::with(&[("config.toml", list), ("config.yaml", "ssl:\n  certificates: []\n")]);
+    fs::create_dir(folder.path("tls")).unwrap();
+    for (name, bytes) in made.files() {
+        fs::write(folder.path(name), bytes).unwrap();
+    }
+    let one = r#"[{"certPath": "tls/cert.pem", "keyPath": "tls/key.pem"}]"#;
+    let secret = r#"[{"certPath": "tls/cert.pem", "keyPath": "tls/key.pem", "keyPassphrase": "hunter3"}]"#;
+    let told: String = [
+        &["config", "get", "ssl.certificates", "--config", "config.toml"][..],
+        &["config", "get", "ssl.certificates", "--config", "config.toml", "--json"],
+        &["config", "get", "hsts", "--config", "config.toml"],
+        &["config", "set", "ssl.certificates", secret, "--config", "config.toml"],
+        &["config", "set", "ssl.certificates", "tls/cert.pem", "--config", "config.toml"],
+        &["config", "set", "ssl.certificates", r#"["tls/cert.pem"]"#, "--config", "config.toml"],
+        &["config", "set", "ssl.certificates", one, "--config", "config.toml"],
+        &["config", "set", "hsts", "soon", "--config", "config.toml"],
+        // SillyTavern's own section has no such list.
+        &["config", "check"],
+    ]
+    .into_iter()
+    .map(|arguments| folder.told(arguments, &[]))
+    .collect();
+    assert!(!told.replace(secret, "").contains("hunter"), "{told}");
+    golden("certificates.txt", &told);
 }
