@@ -343,7 +343,7 @@ wLxquX9FBttX4VQOtkSCSA==
             lines(&error),
             [
                 "the passphrase does not open the key in `key.pem`",
-                "try it with `openssl pkey -noout -in 'key.pem'`",
+                "try one with `innkeeper cert check --cert 'cert.pem' --key 'key.pem' --passphrase-stdin`",
                 "it comes from `ssl.keyPassphrase`; put it in single quotes there",
             ]
         );
