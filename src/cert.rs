@@ -5,6 +5,8 @@
 
 /// The owner's own certificate authority.
 pub mod authority;
+/// What clients will say to a certificate.
+pub mod inspection;
 mod key;
 mod pairs;
 mod pem;
@@ -64,9 +66,9 @@ impl Pair {
             Err(TlsError::InconsistentKeys(InconsistentKeys::KeyMismatch)) => {
                 Err(mismatch(&certified, cert, key))
             }
-            Err(error) => Err(unreadable(error, &certified, cert)
-                .hint(format!("look at it with `openssl x509 -noout -text -in {}`", quoted(cert.name)))
-                .hint(self_signed(cert, key))),
+            Err(error) => Err(unreadable(error, &certified.cert, cert)
+                .hint(format!("look at it with `innkeeper cert check --cert {}`", quoted(cert.name)))
+                .hint(new_pair())),
         }
     }
 
@@ -126,7 +128,7 @@ impl fmt::Debug for Pair {
 /// All certificates of `cert`, in the file's order. `key` is looked into only to tell whether the two are
 /// swapped.
 fn certificates(cert: Source<'_>, key: Source<'_>) -> Result<Vec<CertificateDer<'static>>, Error> {
-    let blocks = pem::read(cert, Wanted::Certificate, |error| error.hint(self_signed(cert, key)))?;
+    let blocks = pem::read(cert, Wanted::Certificate, |error| error.hint(new_pair()))?;
     let chain = blocks
         .iter()
         .filter(|block| block.label == Label::Certificate)
@@ -143,7 +145,7 @@ fn certificates(cert: Source<'_>, key: Source<'_>) -> Result<Vec<CertificateDer<
             error.hint("`ssl.certPath` is the certificate, `ssl.keyPath` the key")
         });
     }
-    Err(nothing(Wanted::Certificate, &blocks, cert).hint(self_signed(cert, key)))
+    Err(nothing(Wanted::Certificate, &blocks, cert).hint(new_pair()))
 }
 
 /// Neither certificate nor key of the kind `wanted` is in `source`; says what is there instead.
@@ -162,22 +164,27 @@ fn mismatch(certified: &CertifiedKey, cert: Source<'_>, key: Source<'_>) -> Erro
         "the key in `{}` does not belong to the certificate in `{}`",
         key.name, cert.name
     ));
+    match owner(certified) {
+        Some(place) => error
+            .hint(format!("it belongs to certificate number {} of that file: put that one first", place + 1)),
+        None => {
+            error.hint("name the key that the certificate was made with in `ssl.keyPath`").hint(new_pair())
+        }
+    }
+}
+
+/// The place of the certificate that the key belongs to.
+fn owner(certified: &CertifiedKey) -> Option<usize> {
     let fits = |leaf: &CertificateDer<'static>| {
         CertifiedKey::new(vec![leaf.clone()], Arc::clone(&certified.key)).keys_match().is_ok()
     };
-    match certified.cert.iter().position(fits) {
-        Some(place) => error
-            .hint(format!("it belongs to certificate number {} of that file: put that one first", place + 1)),
-        None => error
-            .hint("name the key that the certificate was made with in `ssl.keyPath`")
-            .hint(self_signed(cert, key)),
-    }
+    certified.cert.iter().position(fits)
 }
 
 /// The first certificate is not one that TLS can show. Without extensions `openssl x509 -req` makes version
 /// 1, which `SillyTavern` serves and browsers refuse, as names are an extension.
-fn unreadable(error: TlsError, certified: &CertifiedKey, cert: Source<'_>) -> Error {
-    let version = certified.cert.first().map(EndEntityCert::try_from);
+fn unreadable(error: TlsError, chain: &[CertificateDer<'static>], cert: Source<'_>) -> Error {
+    let version = chain.first().map(EndEntityCert::try_from);
     if matches!(version, Some(Err(webpki::Error::UnsupportedCertVersion))) {
         return Error::new(format!("the certificate in `{}` is X.509 of a version before 3", cert.name));
     }
@@ -189,14 +196,9 @@ fn swapped(cert: Source<'_>, key: Source<'_>) -> String {
     format!("the two are swapped: set `ssl.certPath` to `{}` and `ssl.keyPath` to `{}`", key.name, cert.name)
 }
 
-/// The hint that makes a new pair, in new files beside the named ones, so that it can destroy nothing.
-fn self_signed(cert: Source<'_>, key: Source<'_>) -> String {
-    format!(
-        "make a new pair for this machine with `openssl req -x509 -newkey rsa:2048 -nodes -days 365 -subj /CN=localhost \
-         -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout {} -out {}`",
-        beside(key.name),
-        beside(cert.name),
-    )
+/// The hint that makes a new pair, which the settings then name.
+fn new_pair() -> &'static str {
+    "make a new pair for this machine with `innkeeper cert create --apply`"
 }
 
 /// The path of a new file next to `name`, for a command to write to; quoted.
@@ -229,9 +231,7 @@ mod tests {
     const OTHER: &[u8] = include_bytes!("../tests/conformance/tls/other-key.pem");
     const NO_KEY: &[u8] = include_bytes!("../tests/conformance/tls/not-a-key.pem");
 
-    const NEW_PAIR: &str = "make a new pair for this machine with `openssl req -x509 -newkey rsa:2048 -nodes \
-        -days 365 -subj /CN=localhost -addext subjectAltName=DNS:localhost,IP:127.0.0.1 -keyout 'key.pem.new' \
-        -out 'cert.pem.new'`";
+    const NEW_PAIR: &str = "make a new pair for this machine with `innkeeper cert create --apply`";
 
     /// When `CERT` ends, in seconds since 1970.
     const EXPIRES: u64 = 4_949_003_829;
@@ -405,7 +405,7 @@ mod tests {
             refusal(noise, KEY, None),
             [
                 "cannot use the certificate in `cert.pem`",
-                "look at it with `openssl x509 -noout -text -in 'cert.pem'`",
+                "look at it with `innkeeper cert check --cert 'cert.pem'`",
                 "new pair",
             ]
         );
@@ -428,7 +428,7 @@ MC4CAQAwBQYDK2VwBCIEIDQLktxgdAwpDjapII+RFb1o1o1BZqYFdcwj+S6B0K61
             refusal(cert.as_bytes(), key.as_bytes(), None),
             [
                 "the certificate in `cert.pem` is X.509 of a version before 3",
-                "look at it with `openssl x509 -noout -text -in 'cert.pem'`",
+                "look at it with `innkeeper cert check --cert 'cert.pem'`",
                 "new pair",
             ]
         );
@@ -436,10 +436,10 @@ MC4CAQAwBQYDK2VwBCIEIDQLktxgdAwpDjapII+RFb1o1o1BZqYFdcwj+S6B0K61
 
     #[test]
     fn quotes_names_for_the_shell() {
-        let cert = Source { name: "it's a cert.pem", bytes: CERT };
-        let error = Pair::read(cert, Source { name: "my key", bytes: OTHER }, None).unwrap_err();
-        let hint = &error.hints()[1];
-        assert!(hint.ends_with(r"-keyout 'my key.new' -out 'it'\''s a cert.pem.new'`"), "{hint}");
+        let noise = b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n";
+        let cert = Source { name: "it's a cert.pem", bytes: noise };
+        let error = Pair::read(cert, Source { name: "my key", bytes: KEY }, None).unwrap_err();
+        assert_eq!(error.hints()[0], r"look at it with `innkeeper cert check --cert 'it'\''s a cert.pem'`");
     }
 
     #[test]

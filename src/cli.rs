@@ -5,6 +5,7 @@ mod cert;
 mod common;
 pub mod completion;
 mod config;
+mod logs;
 pub mod manual;
 mod serve;
 mod whitelist;
@@ -16,8 +17,9 @@ use clap::builder::StyledStr;
 use clap::error::ErrorKind;
 
 pub use self::auth::{Auth, AuthAction, Kept, PasswordFrom, UserAction};
-pub use self::cert::{Cert, CertAction, Check, Create, Passphrase, Subject, Trust};
+pub use self::cert::{Cert, CertAction, Check, Code, Create, Passphrase, SettingsThen, Subject, Trust};
 pub use self::config::{Config, ConfigAction};
+pub use self::logs::{Following, Logs, LogsView, Wanted};
 pub use self::serve::Serve;
 pub use self::whitelist::{Trial, TrialInput, TrialRequest, TrialVerdict, Whitelist, WhitelistAction};
 use crate::error::Error;
@@ -35,6 +37,8 @@ pub enum Invocation {
     Auth(Auth),
     /// `innkeeper cert`.
     Cert(Cert),
+    /// `innkeeper logs`.
+    Logs(Logs),
     /// Text for standard output, and success: `--help`, `--version`, a script, a page of the manual.
     Answer(String),
     /// Candidates for a shell that completes a command line, in its own format.
@@ -58,6 +62,7 @@ where
             Some(("whitelist", matches)) => whitelist::read(matches),
             Some(("auth", matches)) => auth::read(matches),
             Some(("cert", matches)) => cert::read(matches),
+            Some(("logs", matches)) => logs::read(matches),
             Some(("completions", matches)) => completion::read(matches),
             Some(("man", matches)) => manual::read(matches),
             // `subcommand_required` leaves nothing else.
@@ -95,6 +100,7 @@ pub fn command() -> Command {
         .subcommand(whitelist::command())
         .subcommand(auth::command())
         .subcommand(cert::command())
+        .subcommand(logs::command())
         .subcommand(completion::command())
         .subcommand(manual::command())
 }

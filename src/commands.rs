@@ -3,7 +3,9 @@
 mod auth;
 mod cert;
 mod config;
+mod logs;
 mod opening;
+mod place;
 mod serve;
 mod sources;
 mod whitelist;
@@ -28,6 +30,7 @@ fn done(invocation: Invocation) -> Exit {
         Invocation::Whitelist(whitelist) => whitelist::run(&whitelist),
         Invocation::Auth(auth) => auth::run(&auth),
         Invocation::Cert(cert) => cert::run(&cert),
+        Invocation::Logs(logs) => logs::run(&logs),
         Invocation::Answer(text) => {
             ui::line(text.trim_end());
             return Exit::Yes;

@@ -3,6 +3,7 @@
 //! Precedence: flag, `INNKEEPER_X`, `SILLYTAVERN_X`, the file's `innkeeper:` section, its top level, the default.
 
 mod certificate;
+mod changes;
 mod check;
 mod convert;
 pub mod document;
@@ -29,6 +30,7 @@ mod variables;
 mod yaml;
 
 pub use certificate::Certificate;
+pub use changes::changed;
 pub use convert::{Converted, convert};
 pub use effective::{Effective, Secrecy};
 pub use fault::Fault;
@@ -40,8 +42,8 @@ pub use list::{ListEntry, ListOrigin, ListSource};
 pub use problem::{Origin, Problem, Problems, Source};
 pub use secret::Secret;
 pub use settings::{
-    Audit, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits, ListenAddress, Logging,
-    Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
+    Audit, AuditedVisits, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits,
+    ListenAddress, Logging, Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 pub use start::{Account, Refusal, Warning, start_gate};
 pub use tree::{Content, Item, Node, Read, Span};

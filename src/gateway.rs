@@ -40,6 +40,8 @@ pub mod listener;
 pub mod names;
 /// What a person or a program sees when Innkeeper answers itself.
 pub mod page;
+/// What a server shows to those who connect, for `cert check`.
+pub mod probe;
 /// Costly proofs.
 pub mod proving;
 /// New rules while the server runs.
@@ -64,8 +66,12 @@ pub mod signin;
 pub mod stay;
 /// Where a request is addressed to.
 pub mod target;
+/// What a request leaves in the audit log.
+pub mod trail;
 /// The page that tells devices to trust our own authority.
 pub mod trust;
+/// Who came into the list and who left it.
+pub mod turnover;
 /// The application behind the gate.
 pub mod upstream;
 /// What every connection keeps an eye on.
@@ -82,10 +88,12 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
+use crate::record::event::{Kind, Raw};
 use certificates::{Certificates, Following, Look};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
 use journal::Journal;
+use journal::audit::Audit;
 use listener::Listener;
 use proving::Proving;
 use reload::{Fingerprint, ReadAgain, Reload};
@@ -166,6 +174,8 @@ impl Server {
         let mut renewals = reload.rules.subscribe();
         let awake = Arc::clone(&closing);
         let mut signals = self.signals;
+        let reopens = self.journal.clone();
+        signals.on_hangup(move || reopens.audit().into_iter().for_each(Audit::reopen));
         signals.wait_beside(async {
             tokio::spawn(reload.follow());
             tokio::spawn(heartbeat.beat());
@@ -192,6 +202,9 @@ impl Server {
             if thread.join().is_err() {
                 self.journal.warn("a worker ended with a panic");
             }
+        }
+        if let Some(audit) = self.journal.audit() {
+            audit.tell(Kind::<Raw<'_>>::Stop);
         }
         self.journal.close();
         Ok(())

@@ -4,9 +4,11 @@
 //! is told, and ends in another exit code ([`is_lost`]). Control characters and those that turn a line around are
 //! escaped at this door, whoever forgot to do it before.
 
+mod code;
 mod data;
 mod progress;
 pub mod prompt;
+mod screen;
 
 use std::borrow::Cow;
 use std::env;
@@ -15,8 +17,10 @@ use std::fmt::Write as _;
 use std::io::{self, IsTerminal, Write};
 use std::sync::atomic::{AtomicBool, Ordering};
 
+pub use self::code::code;
 pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
+pub use self::screen::Screen;
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
@@ -38,6 +42,18 @@ pub fn exact(text: &str) {
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
     print(&if io::stdout().is_terminal() { columns(titles, rows) } else { tabbed(rows) });
+}
+
+/// Whether somebody looks at what goes to stdout.
+#[must_use]
+pub fn is_terminal() -> bool {
+    io::stdout().is_terminal()
+}
+
+/// Rows below their titles, whoever reads them.
+#[must_use]
+pub fn aligned<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
+    columns(titles, rows)
 }
 
 /// Whether data for stdout did not arrive, which a reader that has enough is no case of. Somebody was told.

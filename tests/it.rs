@@ -18,6 +18,13 @@ mod it {
     mod accounts;
     mod architecture;
     mod auth;
+    mod authority;
+    mod cert {
+        mod made;
+        mod pairs;
+        mod port;
+        mod settings;
+    }
     mod config;
     mod configure;
     mod document;
@@ -42,6 +49,7 @@ mod it {
     mod generated;
     mod harness;
     mod import;
+    mod logs;
     mod trial;
     mod whitelist;
 }

@@ -10,7 +10,7 @@ use pkcs8::{EncryptedPrivateKeyInfo, Error as Pkcs8Error, ObjectIdentifier, Priv
 use rustls::pki_types::PrivateKeyDer;
 
 use super::pem::{self, Block, Label, Wanted};
-use super::{Source, beside, nothing, quoted, self_signed};
+use super::{Source, beside, new_pair, nothing, quoted};
 use crate::error::Error;
 
 /// The first private key of `key`, decrypted. `cert` is looked into only to tell whether the two are swapped.
@@ -25,7 +25,7 @@ pub(super) fn read(
     passphrase: Option<&str>,
 ) -> Result<Zeroizing<PrivateKeyDer<'static>>, Error> {
     let blocks = pem::read(key, Wanted::Key, |error| {
-        error.hint("copy the key there that the certificate was made with").hint(self_signed(cert, key))
+        error.hint("copy the key there that the certificate was made with").hint(new_pair())
     })?;
     let Some(block) = blocks.iter().find(|block| block.label.is_key()) else {
         return Err(missing(&blocks, cert, key));
@@ -39,20 +39,21 @@ pub(super) fn read(
         Label::Pkcs8 => PrivateKeyDer::Pkcs8(mem::take(&mut *der).into()),
         Label::Pkcs1 => PrivateKeyDer::Pkcs1(mem::take(&mut *der).into()),
         Label::Sec1 => PrivateKeyDer::Sec1(mem::take(&mut *der).into()),
-        Label::EncryptedPkcs8 => PrivateKeyDer::Pkcs8(decrypt(&der, key, passphrase)?.into()),
+        Label::EncryptedPkcs8 => PrivateKeyDer::Pkcs8(decrypt(&der, key, cert, passphrase)?.into()),
         Label::OtherKey | Label::Certificate | Label::Other => {
             return Err(Error::new(format!(
                 "the key in `{}` is a `{}`, which TLS cannot use",
                 key.name, block.title
             ))
-            .hint(self_signed(cert, key)));
+            .hint(new_pair()));
         }
     }))
 }
 
 /// Why rustls would not take `der`: what kind of key it is, where that can be told.
 pub(super) fn unusable(der: &PrivateKeyDer<'_>, key: Source<'_>) -> Error {
-    let usable = "usable are RSA with 2048, 3072 or 4096 bits, P-256, P-384 and Ed25519";
+    let usable =
+        "usable are RSA with 2048, 3072 or 4096 bits, P-256 and P-384 (Ed25519 too, but not for browsers)";
     match Kind::of(der) {
         Kind::Named(name) => {
             Error::new(format!("the key in `{}` is of the kind {name}, which is not supported", key.name))
@@ -71,7 +72,7 @@ pub(super) fn unusable(der: &PrivateKeyDer<'_>, key: Source<'_>) -> Error {
 /// No key among `blocks`.
 fn missing(blocks: &[Block<'_>], cert: Source<'_>, key: Source<'_>) -> Error {
     if !blocks.iter().any(|block| block.label == Label::Certificate) {
-        return nothing(Wanted::Key, blocks, key).hint(self_signed(cert, key));
+        return nothing(Wanted::Key, blocks, key).hint(new_pair());
     }
     let error = Error::new(format!("`{}` holds a certificate, not a private key", key.name));
     // A certificate file without a certificate has been refused before this, so it is not a plain swap; but a
@@ -84,7 +85,12 @@ fn missing(blocks: &[Block<'_>], cert: Source<'_>, key: Source<'_>) -> Error {
 }
 
 /// The PKCS#8 key inside an encrypted one (PBES2, RFC 8018).
-fn decrypt(der: &[u8], key: Source<'_>, passphrase: Option<&str>) -> Result<Vec<u8>, Error> {
+fn decrypt(
+    der: &[u8],
+    key: Source<'_>,
+    cert: Source<'_>,
+    passphrase: Option<&str>,
+) -> Result<Vec<u8>, Error> {
     let Some(passphrase) = passphrase.filter(|passphrase| !passphrase.is_empty()) else {
         return Err(Error::new(format!(
             "the key in `{}` is encrypted, and there is no passphrase",
@@ -105,7 +111,7 @@ fn decrypt(der: &[u8], key: Source<'_>, passphrase: Option<&str>) -> Result<Vec<
     let info = EncryptedPrivateKeyInfo::try_from(der).map_err(strange)?;
     let wrong = || {
         Error::new(format!("the passphrase does not open the key in `{}`", key.name))
-            .hint(format!("try it with `openssl pkey -noout -in {}`", quoted(key.name)))
+            .hint(trial(cert, key))
             .hint("it comes from `ssl.keyPassphrase`; put it in single quotes there")
     };
     let plain = info.decrypt(passphrase).map_err(|error| match error {
@@ -117,6 +123,15 @@ fn decrypt(der: &[u8], key: Source<'_>, passphrase: Option<&str>) -> Result<Vec<
     // One wrong passphrase in 256 leaves a padding that looks right, and noise for a key.
     PrivateKeyInfo::try_from(plain.as_bytes()).map_err(|_| wrong())?;
     Ok(plain.as_bytes().to_vec())
+}
+
+/// The hint that tries a passphrase.
+pub(super) fn trial(cert: Source<'_>, key: Source<'_>) -> String {
+    format!(
+        "try one with `innkeeper cert check --cert {} --key {} --passphrase-stdin`",
+        quoted(cert.name),
+        quoted(key.name)
+    )
 }
 
 /// The hint that turns a key into one that is read here. OpenSSL asks for the passphrases itself.
@@ -255,7 +270,8 @@ wLxquX9FBttX4VQOtkSCSA==
 -----END ENCRYPTED PRIVATE KEY-----";
 
     const CONVERT: &str = "convert it with `openssl pkcs8 -topk8 -v2 aes-256-cbc -in 'key.pem' -out 'key.pem.new'`, then name the new file";
-    const USABLE: &str = "usable are RSA with 2048, 3072 or 4096 bits, P-256, P-384 and Ed25519";
+    const USABLE: &str =
+        "usable are RSA with 2048, 3072 or 4096 bits, P-256 and P-384 (Ed25519 too, but not for browsers)";
     const CHECK: &str = "check it with `openssl pkey -noout -check -in 'key.pem'`";
 
     fn key(bytes: &[u8]) -> Source<'_> {

@@ -7,8 +7,8 @@ mod trust;
 use clap::{ArgMatches, Command};
 
 pub use self::check::{Check, Passphrase, Subject};
-pub use self::create::Create;
-pub use self::trust::Trust;
+pub use self::create::{Create, SettingsThen};
+pub use self::trust::{Code, Trust};
 use super::Invocation;
 use super::common::file_flags;
 use crate::config::Flags;
@@ -39,17 +39,21 @@ pub enum CertAction {
 /// `cert`, and what can be done with it.
 pub(super) fn command() -> Command {
     Command::new("cert")
-        .about("Check the certificate for https")
+        .about("Check the certificate for https, or make one that your devices trust")
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .term_width(100)
         .subcommand(check::command())
+        .subcommand(create::command())
+        .subcommand(trust::command())
 }
 
 /// What was given; every action has its own flags.
 pub(super) fn read(matches: &ArgMatches) -> Invocation {
     let action = match matches.subcommand() {
         Some(("check", matches)) => check::read(matches).map(|check| (CertAction::Check(check), matches)),
+        Some(("create", matches)) => Ok((CertAction::Create(create::read(matches)), matches)),
+        Some(("trust", matches)) => Ok((CertAction::Trust(trust::read(matches)), matches)),
         // `subcommand_required` leaves nothing else.
         _ => Err(Error::new("nothing to do").hint("innkeeper cert check")),
     };

@@ -31,7 +31,11 @@ pub(super) fn command() -> Command {
 pub(super) fn read(matches: &ArgMatches) -> Invocation {
     let words: Vec<&str> =
         matches.get_many::<String>("page").into_iter().flatten().map(String::as_str).collect();
-    let name = std::iter::once("innkeeper").chain(words.iter().copied()).collect::<Vec<_>>().join("-");
+    // `innkeeper-whitelist-test`, as the pages name each other, will do too.
+    let name = match words.as_slice() {
+        [name] if name.starts_with("innkeeper") => (*name).to_owned(),
+        words => [&["innkeeper"], words].concat().join("-"),
+    };
     match pages().into_iter().find(|page| page.name == name) {
         Some(page) => Invocation::Answer(page.text),
         None => Invocation::Misuse(
@@ -128,7 +132,14 @@ const SOURCE: &str = concat!("innkeeper ", env!("CARGO_PKG_VERSION"));
 const MANUAL: &str = "Innkeeper";
 
 /// Exit codes of the commands that answer a question.
-const EXITS: &[(&str, &[(&str, &str)])] = &[];
+const EXITS: &[(&str, &[(&str, &str)])] = &[(
+    "logs",
+    &[
+        ("0", "Something was found; with -f, it was ended."),
+        ("1", "Nothing was."),
+        ("2", "A log or the settings could not be read, or there is a mistake in the command line."),
+    ],
+)];
 
 const USUAL_EXITS: &[(&str, &str)] = &[
     ("0", "Done."),

@@ -1,7 +1,6 @@
 //! `innkeeper auth`: who signs in, and with what.
 
 mod off;
-mod place;
 mod set;
 mod test;
 mod user;
@@ -63,14 +62,23 @@ impl Chosen {
         }
     }
 
-    /// Once it is set: prints it if nobody knows it, and says if it is weak.
-    fn tell(&self, speech: Speech) {
-        match self {
-            Self::MadeUp(password) => ui::line(password.secret().expose()),
-            Self::Known(password) if password.is_short() && speech == Speech::Full => {
-                ui::warning("the password has fewer than 8 characters, so it can be guessed");
-            }
-            Self::Known(_) => {}
+    /// Just before it is set: prints it if nobody knows it. A password that nobody saw must not count.
+    fn tell(&self) -> Result<(), Error> {
+        let Self::MadeUp(password) = self else { return Ok(()) };
+        ui::line(password.secret().expose());
+        if ui::is_lost() {
+            return Err(Error::new("the password could not be printed, so it was not set"));
+        }
+        Ok(())
+    }
+
+    /// Once it is set: says if it is weak.
+    fn comment(&self, speech: Speech) {
+        if let Self::Known(password) = self
+            && password.is_short()
+            && speech == Speech::Full
+        {
+            ui::warning("the password has fewer than 8 characters, so it can be guessed");
         }
     }
 }

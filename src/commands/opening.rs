@@ -134,9 +134,6 @@ const WITHOUT_EFFECT: &[(&str, &str)] = &[
         "whoever sends a header could choose what is counted; name your proxy in `innkeeper.trustedProxies`, and its \
          clients are counted one by one",
     ),
-    ("audit.path", "there is no audit log yet"),
-    ("audit.maxSize", "there is no audit log yet"),
-    ("audit.keep", "there is no audit log yet"),
     ("language", "the pages are in English only"),
 ];
 

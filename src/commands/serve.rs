@@ -10,6 +10,7 @@ use crate::config::schema::Key;
 use crate::config::{self, Found, Settings, Variables};
 use crate::error::{Error, Exit};
 use crate::gateway::certificates::{Certificates, Look};
+use crate::gateway::journal::audit::AuditOptions;
 use crate::gateway::journal::{Journal, JournalOptions};
 use crate::gateway::listener::Listener;
 use crate::gateway::reload::{Fingerprint, ReadAgain};
@@ -19,6 +20,7 @@ use crate::gateway::signals::Signals;
 use crate::gateway::{Server, names, rules};
 use crate::policy::account::Accounts;
 use crate::policy::{Addresses, Satisfy};
+use crate::record::event::Kind;
 use crate::ui;
 
 /// Serves until it is asked to stop.
@@ -76,6 +78,7 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
     let journal = Journal::open(JournalOptions {
         access_log: (settings.listen && settings.logging.enable_access_log)
             .then(|| settings.access_log_path()),
+        audit: audit(settings),
         min_level: settings.logging.min_log_level,
     })?;
     if settings.rate_limiting.prefer_real_ip_header
@@ -97,6 +100,10 @@ fn start(settings: Settings, accounts: Accounts, read_again: ReadAgain) -> Resul
         let family = if listener.address.is_ipv4() { "IPv4" } else { "IPv6" };
         ui::line(&format!("Innkeeper is listening on {family}: {}", listener.address));
     }
+    if let Some(audit) = journal.audit() {
+        let listen = listeners.iter().map(|listener| listener.address.to_string()).collect();
+        audit.tell(Kind::Start { version: env!("CARGO_PKG_VERSION").to_owned(), listen });
+    }
     introduce(settings, &rules, &listeners);
     Server { listeners, making, rules, resolved, read_again, seen, tls, journal, signals }.run()?;
     Ok(Exit::Yes)
@@ -113,6 +120,19 @@ fn renew(settings: &Settings) {
         }
         Err(error) => ui::advice(&error),
     }
+}
+
+/// What is written down of who comes, if anything.
+fn audit(settings: &Settings) -> Option<AuditOptions> {
+    let audit = &settings.audit;
+    audit.enabled.then(|| AuditOptions {
+        path: settings.audit_path(),
+        visits: audit.visits,
+        max_size: audit.max_size,
+        max_age: audit.max_age,
+        keep: audit.keep,
+        combined: audit.combined.clone(),
+    })
 }
 
 /// Says where it can be reached, by whom, and what is behind it.

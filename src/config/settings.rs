@@ -217,12 +217,31 @@ pub struct Session {
 /// `innkeeper.audit`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Audit {
-    /// Where to; `None` for nowhere.
+    /// Events are written down.
+    pub enabled: bool,
+    /// Where to; `None` for beside the settings file.
     pub path: Option<PathBuf>,
+    /// Which visits are.
+    pub visits: AuditedVisits,
     /// Bytes after which a new file is begun.
     pub max_size: u64,
+    /// Time after which a new file is begun; `None` for no matter when.
+    pub max_age: Option<Duration>,
     /// How many old files are kept.
     pub keep: u32,
+    /// Where every visit is written in Combined Log Format as well; `None` for nowhere.
+    pub combined: Option<PathBuf>,
+}
+
+/// `innkeeper.audit.visits`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum AuditedVisits {
+    /// Every refusal and failure.
+    Refused,
+    /// Those, and the first visit of each address and user an hour.
+    New,
+    /// All.
+    All,
 }
 
 /// `innkeeper.limits`.
@@ -282,9 +301,21 @@ impl Settings {
         self.origins.get(path).unwrap_or(&Origin::Default)
     }
 
+    /// The path of a file or folder beside the settings, as their own relative paths are taken.
+    #[must_use]
+    pub fn beside(&self, relative: &str) -> PathBuf {
+        file::beside(&self.folder, Path::new(relative))
+    }
+
     /// Where `access.log` is written.
     #[must_use]
     pub fn access_log_path(&self) -> PathBuf {
         self.access_log.clone().unwrap_or_else(|| file::beside(&self.folder, Path::new("access.log")))
+    }
+
+    /// Where `audit.jsonl` is written.
+    #[must_use]
+    pub fn audit_path(&self) -> PathBuf {
+        self.audit.path.clone().unwrap_or_else(|| file::beside(&self.folder, Path::new("audit.jsonl")))
     }
 }

@@ -12,8 +12,8 @@ use super::list::ListSource;
 use super::problem::Origin;
 use super::secret::Secret;
 use super::settings::{
-    Audit, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits, ListenAddress, Logging,
-    Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
+    Audit, AuditedVisits, BasicAuthUser, BrowserLaunch, ForwardedHeaders, HostWhitelist, Limits,
+    ListenAddress, Logging, Protocol, RateLimiting, Satisfy, Session, Settings, Ssl,
 };
 use super::upstream::Upstream;
 use super::value::{Family, Value};
@@ -81,11 +81,7 @@ pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: Lis
         hsts: read.duration("hsts"),
         guests: read.guests(),
         access_log: read.path("accessLog"),
-        audit: Audit {
-            path: read.path("audit.path"),
-            max_size: read.size("audit.maxSize"),
-            keep: read.integer("audit.keep"),
-        },
+        audit: read.audit(),
         limits: read.limits(),
         language: read.text("language").unwrap_or_default(),
         origins: layer.settings().map(|(path, setting)| (path, setting.origin.clone())).collect(),
@@ -171,6 +167,22 @@ impl Taken<'_> {
 
     fn size(&self, path: &str) -> u64 {
         if let Value::Size(bytes) = self.value(path) { *bytes } else { 0 }
+    }
+
+    fn audit(&self) -> Audit {
+        Audit {
+            enabled: self.switch("audit.enabled"),
+            path: self.path("audit.path"),
+            visits: match self.text("audit.visits").as_deref() {
+                Some("all") => AuditedVisits::All,
+                Some("refused") => AuditedVisits::Refused,
+                _ => AuditedVisits::New,
+            },
+            max_size: self.size("audit.maxSize"),
+            max_age: self.duration("audit.maxAge"),
+            keep: self.integer("audit.keep"),
+            combined: self.path("audit.combined"),
+        }
     }
 
     fn upstream(&self) -> Option<Upstream> {

@@ -10,12 +10,13 @@ use hyper::http::header::LOCATION;
 use hyper::http::{HeaderValue, StatusCode};
 
 use super::field::Field;
-use super::gate::{Plan, Sending};
+use super::gate::{Peer, Plan, Sending};
 use super::page::Page;
 use super::reply::{self, AnswerBody, Refused};
 use super::trust::TrustPages;
 use crate::policy::host::HostVerdict;
 use crate::policy::{Ambient, Approach, HostCheck, Visit};
+use crate::record::event::Reason;
 
 /// The part of `visit` that counts in clear: no password and no cookie, which would be told right or wrong to everybody
 /// on the way.
@@ -30,20 +31,28 @@ pub fn without_credentials(visit: Visit<'_>) -> Visit<'_> {
 ///
 /// `here`: the address of the port, to be named to whoever named no host of ours.
 #[must_use]
-pub fn plan(asked: &Refused<'_>, trust: Option<&TrustPages>, here: SocketAddr, sending: Sending) -> Plan {
+pub fn plan(
+    asked: &Refused<'_>,
+    trust: Option<&TrustPages>,
+    here: SocketAddr,
+    peer: &mut Peer,
+    sending: Sending,
+) -> Plan {
     // Whoever goes on in clear behind it would be misread.
     let sending = sending.closing();
     let approach = match asked.rules.policy.arrival(asked.visit) {
         Ok(approach) => approach,
-        Err(denial) => return asked.refuse(denial, sending),
+        Err(denial) => return asked.refuse(denial, peer, sending),
     };
     let host = asked.visit.host.map(String::from_utf8_lossy);
     let is_known = approach.host != HostVerdict::Unknown;
     let ours = host.as_deref().filter(|_| is_known);
     let ours = ours.map_or_else(|| here.to_string(), str::to_owned);
     if let Some(response) = trust.and_then(|trust| trust_page(asked, trust, &ours)) {
+        asked.note_visit(&approach.client, Reason::Public, peer);
         return Plan::Answer { response, sending };
     }
+    asked.note_visit(&approach.client, Reason::Insecure, peer);
     let Some(host) = host else { return stay(asked, &ours, sending) };
     if !is_known && asked.rules.policy.host_check == HostCheck::Warn {
         asked.journal.unknown_host(host.as_bytes());

@@ -19,12 +19,13 @@ use tokio::io::AsyncWrite;
 
 use super::buffer::{self, Buffer};
 use super::forward;
-use super::gate::{self, Gate, Peer, Plan, Proof, Sending};
+use super::gate::{Gate, Peer, Plan, Proof, Sending};
 use super::handshake::{HANDSHAKE, NO_TLS_HERE};
 use super::journal::HandshakeFailure;
 use super::reply::AnswerBody;
 use super::watch::{Alarm, Watch};
 use super::wire::Wire;
+use crate::record::event::End;
 
 /// How long a refused client may go on sending what nobody reads, so that it gets to read the answer.
 pub(super) const LINGER: Duration = Duration::from_secs(2);
@@ -88,6 +89,11 @@ impl Connection {
             };
             fresh_upstream = matches!(next, Next::Retry);
             match next {
+                Next::Retry => {}
+                Next::Drop => self.peer.leave(End::Cut),
+                Next::Request | Next::Close | Next::CloseBoth => self.peer.leave(End::Whole),
+            }
+            match next {
                 Next::Request | Next::Retry => {}
                 Next::Close | Next::CloseBoth => return self.linger().await,
                 Next::Drop => return,
@@ -130,7 +136,7 @@ impl Connection {
             .await;
             match read {
                 Ok(Ok(count)) if count > 0 => {}
-                Err(Alarm::Deadline) if began => return Some(gate::head_too_slow()),
+                Err(Alarm::Deadline) if began => return Some(self.gate.head_too_slow(&mut self.peer)),
                 _ => {
                     self.finish().await;
                     return None;
@@ -175,6 +181,9 @@ impl Connection {
         let Sending { version, bodyless, .. } = sending;
         let keeps_alive = sending.keeps_alive && !self.watch.is_closing();
         let (parts, mut body) = response.into_parts();
+        if let Some(trail) = self.peer.trail() {
+            trail.answered(parts.status.as_u16());
+        }
         let mut out = buffer::lend();
         forward::put_status(
             &mut out,
@@ -201,6 +210,9 @@ impl Connection {
             };
             let Ok(data) = frame.into_data() else { continue };
             out.extend_from_slice(&data);
+            if let Some(trail) = self.peer.trail() {
+                trail.carried(0, data.len() as u64);
+            }
             if out.len() > buffer::SIZE {
                 if write_all(&mut self.wire, &mut self.watch, &out).await.is_err() {
                     return Next::Drop;

@@ -242,10 +242,17 @@ fn inside(folder: &Folder, path: &Path) -> Result<PathBuf, Failure> {
 /// Whether `real`, which has no links in it, is inside the folder and nothing on the way down is hidden or private.
 fn is_shown(folder: &Folder, real: &Path) -> bool {
     let Ok(below) = real.strip_prefix(&folder.root) else { return false };
-    if folder.private.iter().any(|private| real.starts_with(private)) {
+    if folder.private.iter().any(|private| real.starts_with(private) || is_part_of(real, private)) {
         return false;
     }
     below.iter().enumerate().all(|(depth, name)| path::may_be_shown(&name.to_string_lossy(), depth == 0))
+}
+
+/// Whether `real` is an old part or a copy of the private file `private`: `audit.jsonl.1.gz` of `audit.jsonl`.
+fn is_part_of(real: &Path, private: &Path) -> bool {
+    let (Some(name), Some(whole)) = (real.file_name(), private.file_name()) else { return false };
+    let ending = name.as_encoded_bytes().strip_prefix(whole.as_encoded_bytes());
+    ending.is_some_and(|ending| ending.starts_with(b".")) && real.parent() == private.parent()
 }
 
 /// The name of an open file as the system knows it, where the system tells; else what its name leads to now.

@@ -28,12 +28,14 @@ use super::sight;
 use super::signin::{self, Form, OwnPath};
 use super::stay::Stay;
 use super::target::Target;
+use super::trail::{self, Acquaintance, Sight, Trail};
 use super::trust;
 use super::upstream::{Failure, Upstream};
 use crate::config;
 use crate::policy::client::Client;
 use crate::policy::host::HostVerdict;
 use crate::policy::{Decision, HostCheck, Permit, Settled, Visit};
+use crate::record::event::{self as audited, Tls};
 
 /// For how long things may take. A language model thinks for minutes, so there is no limit on the whole.
 #[derive(Clone, Copy, Debug)]
@@ -66,16 +68,28 @@ pub struct Shared {
 }
 
 /// Who is at the other end of a connection.
-#[derive(Clone, Debug)]
+#[derive(Debug)]
 pub struct Peer {
     /// Their address; IPv4-mapped forms are IPv4.
     pub address: IpAddr,
     /// The TLS version, if it is TLS.
-    pub tls: Option<&'static str>,
+    pub tls: Option<Tls>,
     /// It speaks in clear to a port of TLS, which has this address.
     pub astray: Option<SocketAddr>,
     /// The visitor that this connection was last told about.
     pub announced: Option<Client>,
+    /// The visitor that is no news to the audit log.
+    pub known: Option<Acquaintance>,
+    /// What the request that is under way leaves in the audit log.
+    pub trail: Option<Box<Trail>>,
+}
+
+impl Peer {
+    /// Somebody of whom nothing else is known yet.
+    #[must_use]
+    pub const fn new(address: IpAddr, tls: Option<Tls>) -> Self {
+        Self { address, tls, astray: None, announced: None, known: None, trail: None }
+    }
 }
 
 /// The gate as one connection knows it.
@@ -225,6 +239,12 @@ impl Gate {
         order.stay.refusal(&self.rules, &self.shared.journal, order.accept.as_deref(), self.now())
     }
 
+    /// Who makes this visit, by the rules that were looked at last.
+    #[must_use]
+    pub fn client(&self, visit: &Visit<'_>) -> Client {
+        self.rules.policy.trust.identify(visit.peer, &visit.forwarded)
+    }
+
     /// Waits until there are other rules than this gate knows.
     pub fn next_change(&self) -> impl Future<Output = ()> + Send + Sync + 'static {
         let mut changes = self.changes.clone();
@@ -253,13 +273,35 @@ impl Gate {
         let mut memory = http1::fields();
         match Head::parse(bytes, &mut memory) {
             Ok(Some((_, length))) if length > self.limits().head_size => {
-                Some(refuse_head(Malformed::TooLarge))
+                Some(self.refuse_head(Malformed::TooLarge, peer))
             }
             Ok(Some((head, length))) => Some(self.judge(&head, length, peer, proof)),
-            Ok(None) if bytes.len() >= self.limits().head_size => Some(refuse_head(Malformed::TooLarge)),
+            Ok(None) if bytes.len() >= self.limits().head_size => {
+                Some(self.refuse_head(Malformed::TooLarge, peer))
+            }
             Ok(None) => None,
-            Err(malformed) => Some(refuse_head(malformed)),
+            Err(malformed) => Some(self.refuse_head(malformed, peer)),
         }
+    }
+
+    /// The answer to bytes of `peer` that are no request.
+    #[must_use]
+    pub fn refuse_head(&self, malformed: Malformed, peer: &mut Peer) -> Plan {
+        self.begin_stranger(peer);
+        answer(reply::malformed(malformed), LAST)
+    }
+
+    /// The answer to a head that did not come to its end in time.
+    #[must_use]
+    pub fn head_too_slow(&self, peer: &mut Peer) -> Plan {
+        self.begin_stranger(peer);
+        answer(reply::too_slow(), LAST)
+    }
+
+    /// Takes note of a request of which no head could be read.
+    fn begin_stranger(&self, peer: &mut Peer) {
+        let client = Client::Direct { address: peer.address };
+        trail::begin(&self.shared.journal, peer, &Sight::of_stranger(&client, audited::Reason::Malformed));
     }
 
     /// Judges one request head, of which `length` bytes lie in the client's input.
@@ -279,7 +321,12 @@ impl Gate {
         };
         let (target, host) = match Target::of(head) {
             Ok(Target { target, host }) => (target, host),
-            Err(what) => return answer(reply::page(&Page::Malformed { what }, head), sending.closing()),
+            Err(what) => {
+                let client = Client::Direct { address: peer.address };
+                let sight = Sight::of_stranger(&client, audited::Reason::Malformed);
+                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), ..sight });
+                return answer(reply::page(&Page::Malformed { what }, head), sending.closing());
+            }
         };
         let visit = self.visit(head, target, host, peer);
         if let Some(here) = peer.astray {
@@ -287,10 +334,14 @@ impl Gate {
             let asked = Refused { rules, head, visit: &visit, target, journal: &self.shared.journal };
             let certificates = self.certificates();
             let trust = certificates.as_ref().and_then(|certificates| certificates.trust.as_ref());
-            return astray::plan(&asked, trust, here, sending);
+            return astray::plan(&asked, trust, here, peer, sending);
         }
         let settled = match proof {
             Some(Proof::Busy) => {
+                let client = self.rules.policy.trust.identify(visit.peer, &visit.forwarded);
+                let sight = Sight::of_stranger(&client, audited::Reason::Busy);
+                let target = Some((visit.path, visit.host));
+                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), target, ..sight });
                 return answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending);
             }
             Some(Proof::Settled(settled)) => Some(settled),
@@ -302,14 +353,14 @@ impl Gate {
         if let Some(at @ (OwnPath::SignIn | OwnPath::SignOut)) = OwnPath::of(visit.path)
             && rules.policy.sign_in.as_ref().is_some_and(|sign_in| sign_in.sessions.is_some())
         {
-            return signin::plan(at, &refused, rules, sending);
+            return signin::plan(at, &refused, rules, peer, sending);
         }
         if let Some(plan) = this.trust_page(&refused, peer, sending) {
             return plan;
         }
         match rules.policy.decide(&visit, settled, self.now()) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
-            Decision::Deny(denial) => refused.refuse(denial, sending),
+            Decision::Deny(denial) => refused.refuse(denial, peer, sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
                 claim,
                 authorization: visit.authorization.map(<[u8]>::to_vec),
@@ -337,17 +388,20 @@ impl Gate {
     }
 
     /// The pages about our own authority, which need no password: there is nothing secret about it.
-    fn trust_page(&self, asked: &Refused<'_>, peer: &Peer, sending: Sending) -> Option<Plan> {
+    fn trust_page(&self, asked: &Refused<'_>, peer: &mut Peer, sending: Sending) -> Option<Plan> {
         if peer.tls.is_none() || !asked.visit.path.starts_with(trust::PATH) {
             return None;
         }
         let certificates = self.certificates()?;
         let trust = certificates.trust.as_ref()?;
-        if let Err(denial) = asked.rules.policy.approach(asked.visit) {
-            return Some(asked.refuse(denial, sending));
-        }
+        let approach = match asked.rules.policy.approach(asked.visit) {
+            Ok(approach) => approach,
+            Err(denial) => return Some(asked.refuse(denial, peer, sending)),
+        };
         let host = asked.visit.host.map_or("localhost".into(), String::from_utf8_lossy);
-        astray::trust_page(asked, trust, &host).map(|response| answer(response, sending))
+        let response = astray::trust_page(asked, trust, &host)?;
+        asked.note_visit(&approach.client, audited::Reason::Public, peer);
+        Some(answer(response, sending))
     }
 
     /// Makes a costly proof; the plan is asked for again with what comes of it.
@@ -366,6 +420,16 @@ impl Gate {
         peer: &mut Peer,
         sending: Sending,
     ) -> Plan {
+        let (reason, rule) = trail::grounds(permit);
+        let sight = Sight {
+            client: &permit.client,
+            reason,
+            user: permit.user.as_deref(),
+            rule,
+            head: Some(head),
+            target: Some((visit.path, visit.host)),
+        };
+        trail::begin(&self.shared.journal, peer, &sight);
         if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
             self.shared.journal.unknown_host(visit.host.unwrap_or_default());
         }
@@ -514,18 +578,6 @@ const fn answer(response: Response<AnswerBody>, sending: Sending) -> Plan {
     Plan::Answer { response, sending }
 }
 
-/// The answer to bytes that are no request.
-#[must_use]
-pub fn refuse_head(malformed: Malformed) -> Plan {
-    answer(reply::malformed(malformed), LAST)
-}
-
-/// The answer to a head that did not come to its end in time.
-#[must_use]
-pub fn head_too_slow() -> Plan {
-    answer(reply::too_slow(), LAST)
-}
-
 /// How the last answer on a connection is sent, to a client of whose request nothing is known.
 const LAST: Sending = Sending {
     version: Version::Http11,
@@ -549,12 +601,13 @@ mod tests {
     fn what_was_proven_under_other_rules_is_proven_again() {
         let limit = Duration::from_mins(1);
         let limits = Limits { idle: limit, head: limit, body: limit, answer: None, head_size: buffer::SIZE };
-        let journal = Journal::open(JournalOptions { access_log: None, min_level: 4 }).expect("a journal");
+        let journal =
+            Journal::open(JournalOptions { min_level: 4, ..JournalOptions::default() }).expect("a journal");
         let shared =
             Shared { journal, proving: Proving::new(1), limits, certificates: None, epoch: Instant::now() };
         let (sender, changes) = watch::channel(rules());
         let mut gate = Gate::new(Arc::new(shared), changes);
-        let mut peer = Peer { address: [192, 0, 2, 7].into(), tls: None, astray: None, announced: None };
+        let mut peer = Peer::new([192, 0, 2, 7].into(), None);
         let mut asked_under = |proof| match gate.plan(REQUEST, &mut peer, proof) {
             Some(Plan::Prove(unproven)) => Ok(unproven.rules),
             Some(Plan::Answer { response, .. }) => Err(response.status().as_u16()),

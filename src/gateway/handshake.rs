@@ -10,6 +10,7 @@ use tokio_rustls::TlsAcceptor;
 use tokio_rustls::server::TlsStream;
 
 use super::journal::HandshakeFailure;
+use crate::record::event::Tls;
 
 /// The first byte of a handshake record (RFC 8446, section 5.1), and of nothing in HTTP/1.
 pub const HANDSHAKE: u8 = 0x16;
@@ -25,14 +26,14 @@ pub enum Opened {
         /// The stream.
         stream: Box<TlsStream<TcpStream>>,
         /// The version of TLS.
-        version: &'static str,
+        version: Tls,
     },
     /// With TLS, and then HTTP/1.
     Http1 {
         /// The stream.
         stream: Box<TlsStream<TcpStream>>,
         /// The version of TLS.
-        version: &'static str,
+        version: Tls,
     },
     /// With something else: http in clear, most likely.
     InClear {
@@ -63,8 +64,8 @@ pub async fn open(stream: TcpStream, config: &Arc<ServerConfig>) -> Opened {
     };
     let session = stream.get_ref().1;
     let version = match session.protocol_version() {
-        Some(ProtocolVersion::TLSv1_2) => "TLS 1.2",
-        _ => "TLS 1.3",
+        Some(ProtocolVersion::TLSv1_2) => Tls::V1_2,
+        _ => Tls::V1_3,
     };
     if session.alpn_protocol() == Some(b"h2") {
         Opened::Http2 { stream, version }

@@ -31,7 +31,9 @@ use super::gate::{Gate, Peer, Plan};
 use super::http1::{self, Head, Malformed, Version};
 use super::reply::AnswerBody;
 use super::signin::{Form, LARGEST_FORM};
+use super::trail::Trail;
 use super::watch::Presence;
+use crate::record::event::Tls;
 
 /// Streams that one client may have open at a time (RFC 9113, section 6.5.2, recommends no less than 100).
 const STREAMS: u32 = 100;
@@ -94,7 +96,9 @@ impl Acceptor for Reception {
         let Some(Arrival { stream, peer, presence }) = self.queue.recv().await else {
             return std::future::pending().await;
         };
-        let remote_addr = std::net::SocketAddr::new(peer.address, 0).into();
+        // Nothing else of ours gets to the handler: where a port would be, the version of TLS.
+        let version = peer.tls.map_or(0, |tls| tls as u16);
+        let remote_addr = std::net::SocketAddr::new(peer.address, version).into();
         let local_addr = stream.get_ref().0.local_addr().map_or(salvo::conn::SocketAddr::Unknown, Into::into);
         Ok(Accepted {
             coupler: TcpCoupler::new(),
@@ -147,17 +151,23 @@ struct Gatekeeper {
 impl Handler for Gatekeeper {
     async fn handle(&self, request: &mut Request, _: &mut Depot, response: &mut Response, _: &mut FlowCtrl) {
         let mut gate = self.gate.clone();
-        let address = request.remote_addr().ip().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
-        let mut peer = Peer { address, tls: Some("TLS"), astray: None, announced: None };
+        let remote = request.remote_addr();
+        let address = remote.ip().unwrap_or(std::net::Ipv4Addr::UNSPECIFIED.into());
+        let tls = remote.port().and_then(|version| Tls::ALL.get(usize::from(version)).copied());
+        let mut peer = Peer::new(address, tls.or(Some(Tls::V1_3)));
         let body = request.take_body();
         let mut proof = None;
         loop {
             match plan(&mut gate, request, &body, &mut peer, proof.take()) {
-                Plan::Form { form, .. } => break take_form(&gate, &form, body, response).await,
+                Plan::Form { form, .. } => break take_form(&gate, &form, body, &mut peer, response).await,
                 Plan::Prove(claim) => proof = Some(gate.prove(claim).await),
-                Plan::Answer { response: answer, .. } => break say(response, answer, body),
-                Plan::Folder { wanted, .. } => break say(response, gate.file(wanted).await, body),
-                Plan::Forward(order) => break send_on(&gate, order, body, response).await,
+                Plan::Answer { response: answer, sending } => {
+                    break say(response, answer, body, &mut peer, sending.bodyless);
+                }
+                Plan::Folder { wanted, sending } => {
+                    break say(response, gate.file(wanted).await, body, &mut peer, sending.bodyless);
+                }
+                Plan::Forward(order) => break send_on(&gate, order, body, &mut peer, response).await,
             }
         }
         if let Some(Ok(hsts)) = gate.hsts(&peer).map(HeaderValue::from_str) {
@@ -176,7 +186,7 @@ fn plan(
 ) -> Plan {
     let headers = request.headers();
     if headers.len() > http1::FIELDS {
-        return super::gate::refuse_head(Malformed::TooLarge);
+        return gate.refuse_head(Malformed::TooLarge, peer);
     }
     // A browser may send each cookie in a field of its own; an HTTP/1.1 server expects one (RFC 9113, 8.2.3).
     let cookies: Vec<&[u8]> = headers.get_all("cookie").iter().map(HeaderValue::as_bytes).collect();
@@ -197,17 +207,17 @@ fn plan(
         (authority, host, None) => authority.or(host),
     };
     let Some(host) = host else {
-        return super::gate::refuse_head(Malformed::Syntax("the request names no host, or two"));
+        return gate.refuse_head(Malformed::Syntax("the request names no host, or two"), peer);
     };
     fields.push(httparse::Header { name: "host", value: host });
     // One more than are looked at, and nobody would see the host.
     if fields.len() > http1::FIELDS {
-        return super::gate::refuse_head(Malformed::TooLarge);
+        return gate.refuse_head(Malformed::TooLarge, peer);
     }
     let target = request.uri().path_and_query().map_or("*", |target| target.as_str());
     let mut head = match Head::assemble(request.method().as_str(), target, Version::Http2, &fields) {
         Ok(head) => head,
-        Err(malformed) => return super::gate::refuse_head(malformed),
+        Err(malformed) => return gate.refuse_head(malformed, peer),
     };
     if head.first(Field::ContentLength).is_none() && !body.is_end_stream() {
         head.body = Decoder::chunked();
@@ -216,7 +226,7 @@ fn plan(
 }
 
 /// Reads a form that is sent to us, and answers it.
-async fn take_form(gate: &Gate, form: &Form, mut body: ReqBody, response: &mut Response) {
+async fn take_form(gate: &Gate, form: &Form, mut body: ReqBody, peer: &mut Peer, response: &mut Response) {
     let mut bytes = Vec::new();
     let reading = async {
         while let Some(frame) = poll_fn(|cx| Pin::new(&mut body).poll_frame(cx)).await {
@@ -232,23 +242,41 @@ async fn take_form(gate: &Gate, form: &Form, mut body: ReqBody, response: &mut R
     let read = tokio::time::timeout(gate.limits().body, reading).await;
     let answer = match read {
         Ok(Ok(())) if bytes.len() > LARGEST_FORM => form.too_large(),
-        Ok(Ok(())) => form.answer(gate, &bytes).await,
+        Ok(Ok(())) => form.answer(gate, &bytes, peer.trail()).await,
         Ok(Err(())) | Err(_) => form.too_slow(),
     };
-    say(response, answer, body);
+    if let Some(trail) = peer.trail() {
+        trail.carried(bytes.len() as u64, 0);
+    }
+    say(response, answer, body, peer, false);
 }
 
-fn say(response: &mut Response, answer: hyper::Response<AnswerBody>, unread: ReqBody) {
+/// Answers with `answer`, of which a client that asked with HEAD gets no body.
+fn say(
+    response: &mut Response,
+    answer: hyper::Response<AnswerBody>,
+    unread: ReqBody,
+    peer: &mut Peer,
+    is_bodyless: bool,
+) {
     let (parts, body) = answer.into_parts();
+    let mut trail = peer.trail.take();
+    if let Some(trail) = &mut trail {
+        trail.answered(parts.status.as_u16());
+        if is_bodyless || body.is_end_stream() {
+            trail.is_whole();
+        }
+    }
     response.status_code(parts.status);
     *response.headers_mut() = parts.headers;
-    response.body(ResBody::Boxed(Box::pin(Said { body, leftover: Leftover::new(unread) })));
+    response.body(ResBody::Boxed(Box::pin(Said { body, leftover: Leftover::new(unread), trail })));
 }
 
 /// An answer of our own, with the kind of error that salvo wants.
 struct Said {
     body: AnswerBody,
     leftover: Leftover,
+    trail: Option<Box<Trail>>,
 }
 
 impl Body for Said {
@@ -260,8 +288,22 @@ impl Body for Said {
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
         match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(frame) => Poll::Ready(Some(frame.map_err(Into::into))),
-            None => self.leftover.poll(cx).map(|()| None),
+            Some(frame) => {
+                let is_last = self.body.is_end_stream();
+                if let (Some(trail), Ok(frame)) = (&mut self.trail, &frame) {
+                    trail.carried(0, frame.data_ref().map_or(0, Bytes::len) as u64);
+                    if is_last {
+                        trail.is_whole();
+                    }
+                }
+                Poll::Ready(Some(frame.map_err(Into::into)))
+            }
+            None => {
+                if let Some(trail) = &mut self.trail {
+                    trail.is_whole();
+                }
+                self.leftover.poll(cx).map(|()| None)
+            }
         }
     }
 

@@ -1,9 +1,10 @@
-//! What a running server tells: the lines on the console, and `access.log`.
+//! What a running server tells: the lines on the console, `access.log`, and the [audit] log.
 //!
 //! Every worker tells what it saw and goes on. What was told before is counted instead, a queue takes the rest,
 //! and one thread of its own writes it. Nothing here waits for a disk or a terminal, and when they fail,
 //! serving goes on.
 
+pub mod audit;
 mod repeats;
 mod transport;
 mod writer;
@@ -14,14 +15,16 @@ use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
-use std::sync::{Arc, Mutex, MutexGuard, PoisonError, RwLock};
+use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
 use jiff::Timestamp;
 
 use crate::error::Error;
+use crate::record::event::{Kind, Raw};
 use crate::record::{AccessLine, Escaped, escape};
+use audit::{Audit, AuditOptions};
 use repeats::{Repeats, Seen, Turn, WhenFull};
 pub use transport::HandshakeFailure;
 use writer::{AccessLog, Console, Entry, QUEUE, Saying, Writer};
@@ -38,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(5);
 pub struct JournalOptions {
     /// The file; `None` for `logging.enableAccessLog: false`, which also ends the lines about new connections.
     pub access_log: Option<PathBuf>,
+    /// The audit log, if there is to be one.
+    pub audit: Option<AuditOptions>,
     /// `logging.minLogLevel`: from 2 no information, from 3 no warnings, from 4 nothing on the console.
     pub min_level: u8,
 }
@@ -90,6 +95,7 @@ struct Desk {
     /// `outages` holds something. Every answered request asks.
     has_outage: AtomicBool,
     thread: Mutex<Option<WriterThread>>,
+    audit: OnceLock<Audit>,
 }
 
 struct Hosts {
@@ -106,6 +112,16 @@ struct WriterThread {
     handle: JoinHandle<()>,
     /// Its other end goes when the thread ends.
     end: Receiver<()>,
+}
+
+impl WriterThread {
+    fn join_within(self, patience: Duration) {
+        match self.end.recv_timeout(patience) {
+            // A writer that panicked has nothing to add.
+            Ok(()) | Err(RecvTimeoutError::Disconnected) => drop(self.handle.join()),
+            Err(RecvTimeoutError::Timeout) => {}
+        }
+    }
 }
 
 impl Journal {
@@ -221,6 +237,20 @@ impl Journal {
         }
     }
 
+    /// The audit log, if there is one.
+    #[must_use]
+    pub fn audit(&self) -> Option<&Audit> {
+        self.desk.audit.get()
+    }
+
+    /// Something happened to a certificate: `text` for the audit log, with until when it counts.
+    pub fn certificate(&self, text: &str, expires: Option<&str>) {
+        if let Some(audit) = self.audit() {
+            let expires = expires.map(|expires| Raw(expires.as_bytes()));
+            audit.tell(Kind::Certificate { text: Raw(text.as_bytes()), expires });
+        }
+    }
+
     /// Says `text` on stdout.
     pub fn note(&self, text: impl Into<String>) {
         self.info(|| text.into());
@@ -239,12 +269,13 @@ impl Journal {
     /// Writes everything that was told so far and ends the thread; what is told later is ignored. Blocks, up to 5
     /// seconds for a console or a disk that takes nothing, and then gives up.
     pub fn close(&self) {
+        // First: what it says of its end goes by the same queue.
+        if let Some(audit) = self.audit() {
+            audit.close(PATIENCE);
+        }
         drop(self.desk.queue.write().unwrap_or_else(PoisonError::into_inner).take());
-        let Some(WriterThread { handle, end }) = lock(&self.desk.thread).take() else { return };
-        match end.recv_timeout(PATIENCE) {
-            // A writer that panicked has nothing to add.
-            Ok(()) | Err(RecvTimeoutError::Disconnected) => drop(handle.join()),
-            Err(RecvTimeoutError::Timeout) => {}
+        if let Some(thread) = lock(&self.desk.thread).take() {
+            thread.join_within(PATIENCE);
         }
     }
 
@@ -255,7 +286,7 @@ impl Journal {
         let writer = Writer {
             console,
             min_level: journal.desk.min_level,
-            access_log: options.access_log.map(AccessLog::open).transpose()?,
+            access_log: options.access_log.clone().map(AccessLog::open).transpose()?,
             dropped: Arc::clone(&journal.desk.dropped),
         };
         let work = move || {
@@ -267,6 +298,20 @@ impl Journal {
             .spawn(work)
             .map_err(|error| Error::new("cannot start the thread of the journal").caused_by(error))?;
         *lock(&journal.desk.thread) = Some(WriterThread { handle, end });
+        if let Some(options) = options.audit {
+            // Not a handle: the audit log is a part of what the handles share.
+            let desk = Arc::downgrade(&journal.desk);
+            let say = Box::new(move |saying: Saying| {
+                if let Some(desk) = desk.upgrade()
+                    && saying.level() >= desk.min_level
+                {
+                    desk.put(Entry::Say(saying));
+                }
+            });
+            let audit = Audit::open(options, say)?;
+            // Nobody else has the journal yet.
+            let _ = journal.desk.audit.set(audit);
+        }
         Ok(journal)
     }
 
@@ -286,6 +331,7 @@ impl Journal {
             outages: Mutex::default(),
             has_outage: AtomicBool::new(false),
             thread: Mutex::new(None),
+            audit: OnceLock::new(),
         };
         Self { desk: Arc::new(desk) }
     }
@@ -324,12 +370,18 @@ impl Journal {
         }
     }
 
+    fn put(&self, entry: Entry) {
+        self.desk.put(entry);
+    }
+}
+
+impl Desk {
     /// Puts `entry` into the queue if there is room, and counts it otherwise.
     fn put(&self, entry: Entry) {
-        let queue = self.desk.queue.read().unwrap_or_else(PoisonError::into_inner);
+        let queue = self.queue.read().unwrap_or_else(PoisonError::into_inner);
         match queue.as_ref().map(|queue| queue.try_send(entry)) {
             Some(Err(TrySendError::Full(_))) => {
-                self.desk.dropped.fetch_add(1, Ordering::Relaxed);
+                self.dropped.fetch_add(1, Ordering::Relaxed);
             }
             // After the end there is nobody to tell.
             None | Some(Ok(()) | Err(TrySendError::Disconnected(_))) => {}

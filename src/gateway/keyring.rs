@@ -105,13 +105,7 @@ impl Keyring {
         make: impl FnOnce(Source<'_>) -> Result<String, Error>,
     ) -> Result<(), Error> {
         let key = read(&self.key)?;
-        let certificate = make(Source { name: &name(&self.key), bytes: &key })?;
-        // A link stays a link.
-        let target =
-            fs::canonicalize(&self.certificate).map_err(|error| cannot_read(&self.certificate, error))?;
-        let before = read(&target)?;
-        replace::replace(&target, &before, certificate.as_bytes())
-            .map_err(|failure| replace::explain(&self.certificate, failure))
+        put(&self.certificate, &make(Source { name: &name(&self.key), bytes: &key })?)
     }
 }
 
@@ -122,6 +116,17 @@ impl Keyring {
 /// Something is there; it cannot be written.
 pub fn create(path: &Path, text: &str) -> Result<(), Error> {
     replace::create(path, text.as_bytes()).map_err(|failure| replace::explain(path, failure))
+}
+
+/// Puts `text` at `path`: what is there is replaced in one step and keeps its mode, else it is as in [`create`].
+///
+/// # Errors
+/// It cannot be read or written.
+pub fn put(path: &Path, text: &str) -> Result<(), Error> {
+    let Some(before) = bytes(path)? else { return create(path, text) };
+    // A link stays a link.
+    let target = fs::canonicalize(path).map_err(|error| cannot_read(path, error))?;
+    replace::replace(&target, &before, text.as_bytes()).map_err(|failure| replace::explain(path, failure))
 }
 
 /// The bytes of a file; nothing where there is none.

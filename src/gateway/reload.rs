@@ -15,9 +15,11 @@ use super::certificates::Following;
 use super::journal::Journal;
 use super::names;
 use super::rules::{Making, REFRESH, Resolved, Rules};
-use crate::config::Settings;
+use super::turnover;
+use crate::config::{self, Settings};
 use crate::error::Error;
 use crate::policy::account::Accounts;
+use crate::record::event::Kind;
 use crate::store;
 
 /// How often the files are looked at.
@@ -76,6 +78,7 @@ impl Reload {
     fn renew(&mut self) {
         let made = (self.read_again)().and_then(|(settings, accounts)| {
             let fixed = fixed_at_start(self.making.settings(), &settings);
+            let changed = config::changed(self.making.settings(), &settings);
             let mut making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
             let resolved = names::resolve(&making.lookups(), &self.resolved);
             let (mut rules, mut notes) =
@@ -83,10 +86,10 @@ impl Reload {
             // A file that is only half written may well be readable, and say less than it will.
             making.start_gate(&rules).map_err(|error| vec![error])?;
             notes.extend(making.keep_sessions(&mut rules));
-            Ok((making, resolved, rules, notes, fixed))
+            Ok((making, resolved, rules, notes, fixed, changed))
         });
         match made {
-            Ok((making, resolved, rules, notes, fixed)) => {
+            Ok((making, resolved, rules, notes, fixed, changed)) => {
                 for note in notes {
                     self.journal.warn(note);
                 }
@@ -95,6 +98,9 @@ impl Reload {
                 }
                 let told = format!("the settings were read again: {}", rules.list_name);
                 (self.making, self.resolved) = (making, resolved);
+                if let Some(audit) = self.journal.audit() {
+                    audit.tell(Kind::Reload { changed });
+                }
                 self.put(rules);
                 // Whoever reads it may count on it.
                 self.journal.note(told);
@@ -161,6 +167,9 @@ impl Reload {
     fn put(&self, rules: Rules) {
         let rules = Arc::new(rules);
         let before = self.rules.send_replace(Arc::clone(&rules));
+        if let Some(audit) = self.journal.audit() {
+            turnover::tell(audit, &before.policy.addresses, &rules.policy.addresses);
+        }
         // Whoever reads it may count on it.
         for guest in rules.departed.iter().filter(|guest| !before.departed.contains(guest)) {
             self.journal.note(self.making.farewell(guest));
@@ -181,6 +190,7 @@ const FIXED: &[Fixed] = &[
     ("ssl.enabled", |before, now| before.ssl.enabled != now.ssl.enabled),
     ("heartbeatInterval", |before, now| before.heartbeat_interval.total_cmp(&now.heartbeat_interval).is_ne()),
     ("innkeeper.limits", |before, now| before.limits != now.limits),
+    ("innkeeper.audit", |before, now| before.audit != now.audit),
     ("innkeeper.accessLog", |before, now| before.access_log != now.access_log),
     ("logging", |before, now| before.logging != now.logging),
     ("rateLimiting", |before, now| before.rate_limiting != now.rate_limiting),

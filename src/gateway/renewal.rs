@@ -14,7 +14,7 @@ use super::journal::Journal;
 use super::keyring::Keyring;
 use super::names;
 use super::rules::REFRESH;
-use crate::cert::authority::{Due, Leaf, Name};
+use crate::cert::authority::{Due, Leaf, Name, Root};
 use crate::config::Settings;
 use crate::error::Error;
 
@@ -79,7 +79,7 @@ impl Renewal {
     }
 
     /// What is served, if it is ours. Whatever is wrong with the files is not for us to tell: it may be somebody else's.
-    fn held(&self) -> Option<(Leaf, crate::cert::authority::Root)> {
+    fn held(&self) -> Option<(Leaf, Root)> {
         let root = self.keyring.root().ok()??;
         let leaf = Leaf::issued_by(&root, &self.keyring.pair().ok()??)?;
         Some((leaf, root))
@@ -160,5 +160,141 @@ fn whole(error: &Error) -> String {
     match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use std::fs;
+    use std::path::Path;
+    use std::time::{Duration, UNIX_EPOCH};
+
+    use super::*;
+    use crate::cert::authority::{Authority, Names};
+    use crate::gateway::keyring;
+
+    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+
+    fn now() -> SystemTime {
+        UNIX_EPOCH + Duration::from_secs(1_795_431_600)
+    }
+
+    fn names(list: &[&str]) -> Vec<Name> {
+        list.iter().map(|name| name.parse().unwrap()).collect()
+    }
+
+    /// A folder with the four files, for a machine called `desk`, and one name that was given.
+    fn renewal(folder: &Path) -> Renewal {
+        let keyring = Keyring::of(&folder.join("cert.pem"), &folder.join("privkey.pem"));
+        let authority = Authority::create(&names(&["desk"]), &names(&["tavern.example"]), now()).unwrap();
+        let held = Names { given: names(&["tavern.example"]), own: names(&["desk", "192.168.0.2"]) };
+        let issued = authority.issue(&held, now()).unwrap();
+        let files = authority.files();
+        for (path, text) in [
+            (&keyring.certificate, &issued.certificate),
+            (&keyring.key, &issued.key),
+            (&keyring.authority, &files.certificate),
+            (&keyring.authority_key, &files.key),
+        ] {
+            keyring::create(path, text).unwrap();
+        }
+        Renewal { keyring }
+    }
+
+    fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
+        let mut files: Vec<_> = fs::read_dir(folder)
+            .unwrap()
+            .map(|entry| entry.unwrap().path())
+            .map(|path| (path.file_name().unwrap().to_str().unwrap().to_owned(), fs::read(&path).unwrap()))
+            .collect();
+        files.sort();
+        files
+    }
+
+    #[test]
+    fn a_new_address_and_old_age_make_a_new_certificate_for_the_same_key() {
+        let folder = tempfile::tempdir().unwrap();
+        let renewal = renewal(folder.path());
+        let before = contents(folder.path());
+        let same = names(&["desk", "192.168.0.2"]);
+        assert_eq!(renewal.look(&same, now() + DAY).unwrap(), Outcome::Kept);
+        assert_eq!(contents(folder.path()), before);
+
+        let moved = names(&["desk", "192.168.0.3"]);
+        let outcome = renewal.look(&moved, now() + DAY).unwrap();
+        assert_eq!(
+            outcome.told().unwrap(),
+            "the certificate was renewed, now also for 192.168.0.3: it is good until 2027-12-26"
+        );
+        let (leaf, _) = renewal.held().unwrap();
+        // What is gone is gone, and what was given stays.
+        assert_eq!(leaf.names, Names { given: names(&["tavern.example"]), own: moved.clone() });
+        let after = contents(folder.path());
+        let changed: Vec<_> = before
+            .iter()
+            .zip(&after)
+            .filter(|(before, after)| before != after)
+            .map(|(file, _)| &file.0)
+            .collect();
+        assert_eq!((before.len(), changed), (after.len(), vec![&"cert.pem".to_owned()]));
+
+        let old = leaf.until - 100 * DAY;
+        let outcome = renewal.look(&moved, old).unwrap();
+        assert_eq!(outcome.told().unwrap(), "the certificate was renewed: it is good until 2028-10-18");
+        assert_eq!(renewal.look(&moved, old).unwrap(), Outcome::Kept);
+        assert_eq!(Outcome::Kept.told(), None);
+    }
+
+    #[test]
+    fn one_that_is_over_is_renewed_too() {
+        let folder = tempfile::tempdir().unwrap();
+        let renewal = renewal(folder.path());
+        let outcome = renewal.look(&names(&["desk"]), now() + 500 * DAY).unwrap();
+        assert!(matches!(outcome, Outcome::Renewed { why: Due::Aging, .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn what_is_not_ours_is_never_touched() {
+        let moved = names(&["desk", "192.168.0.3"]);
+        let later = now() + 500 * DAY;
+        // Another authority's certificate, no authority, one that cannot be read, a key that is no key.
+        let changes: [fn(&Keyring); 4] = [
+            |keyring| {
+                let other = Authority::create(&names(&["desk"]), &[], now()).unwrap();
+                fs::write(&keyring.authority, other.files().certificate).unwrap();
+            },
+            |keyring| fs::remove_file(&keyring.authority).unwrap(),
+            |keyring| fs::write(&keyring.authority, "x").unwrap(),
+            |keyring| fs::write(&keyring.key, "x").unwrap(),
+        ];
+        for change in changes {
+            let folder = tempfile::tempdir().unwrap();
+            let renewal = renewal(folder.path());
+            change(&renewal.keyring);
+            let before = contents(folder.path());
+            assert_eq!(renewal.look(&moved, later).unwrap(), Outcome::Kept);
+            assert_eq!(contents(folder.path()), before);
+        }
+    }
+
+    #[test]
+    fn without_the_key_of_the_authority_it_says_so_and_changes_nothing() {
+        let folder = tempfile::tempdir().unwrap();
+        let renewal = renewal(folder.path());
+        fs::remove_file(&renewal.keyring.authority_key).unwrap();
+        let before = contents(folder.path());
+        assert_eq!(renewal.look(&names(&["desk"]), now() + DAY).unwrap(), Outcome::Kept);
+        let error = renewal.look(&names(&["desk"]), now() + 500 * DAY).unwrap_err();
+        let path = |name: &str| folder.path().join(name).display().to_string();
+        assert_eq!(
+            whole(&error),
+            format!(
+                "cannot renew the certificate `{}`; it is tried again: `{}` is there, but `{}` is not",
+                path("cert.pem"),
+                path("authority.pem"),
+                path("authority.key")
+            )
+        );
+        assert_eq!(contents(folder.path()), before);
     }
 }

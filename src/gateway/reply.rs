@@ -18,10 +18,12 @@ use super::journal::{Journal, SignInFailure};
 use super::page::{self, Page, Reason, Refusal, Step};
 use super::rules::Rules;
 use super::signin;
+use super::trail::{self, Sight};
 use super::upstream::{Failure, Upstream};
 use crate::policy::client::Client;
 use crate::policy::whitelist::Stay;
 use crate::policy::{Denial, Lack, Permit, Standing, Visit};
+use crate::record::event as audited;
 
 /// The body of an answer of our own.
 pub type AnswerBody = BoxBody<Bytes, io::Error>;
@@ -46,10 +48,28 @@ pub struct Refused<'a> {
 impl Refused<'_> {
     /// What happens to a request that is refused.
     #[must_use]
-    pub fn refuse(&self, denial: Denial, sending: Sending) -> Plan {
+    pub fn refuse(&self, denial: Denial, peer: &mut Peer, sending: Sending) -> Plan {
+        self.note(&denial, peer);
         // Whoever cannot say where it is going may be read otherwise by somebody else.
         let sending = if matches!(denial, Denial::Malformed(_)) { sending.closing() } else { sending };
         Plan::Answer { response: self.answer(denial), sending }
+    }
+
+    /// Takes note of a refusal for the audit log.
+    pub fn note(&self, denial: &Denial, peer: &mut Peer) {
+        let (reason, client) = trail::refusal(denial);
+        let stranger = Client::Direct { address: peer.address };
+        self.note_visit(client.unwrap_or(&stranger), reason, peer);
+    }
+
+    /// Takes note of a visit of `client` for the audit log, and of what came of it.
+    pub fn note_visit(&self, client: &Client, reason: audited::Reason, peer: &mut Peer) {
+        let sight = Sight {
+            head: Some(self.head),
+            target: Some((self.visit.path, self.visit.host)),
+            ..Sight::of_stranger(client, reason)
+        };
+        trail::begin(self.journal, peer, &sight);
     }
 
     /// The page for a refusal, after the owner was told.
@@ -181,13 +201,14 @@ pub fn welcome(head: &Head<'_>, permit: &Permit<'_>, peer: &Peer) -> Response<An
         },
         Step { what: "Or serve a folder", command: "innkeeper serve --root ." },
     ];
+    let tls = peer.tls.map(|tls| format!("TLS {tls}"));
     let view = Page::Welcome {
         address: &permit.client.address().to_string(),
         verdict: "let in",
         rule: rule.as_deref(),
         user: permit.user.as_deref(),
         protocol: head.version.name(),
-        tls: peer.tls,
+        tls: tls.as_deref(),
         next: &next,
     };
     page(&view, head)

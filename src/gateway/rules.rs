@@ -57,18 +57,30 @@ impl Rules {
     /// What lets `address` in, to be typed by the owner.
     #[must_use]
     pub fn command_to_list(&self, address: impl fmt::Display) -> String {
-        format!("innkeeper whitelist add {address}{}", self.config_flag)
+        command_to_list(address, &self.config_flag)
     }
 
     /// What makes `host`, which may have a port, a name of this server's. The command replaces the list, so it names
     /// what is listed already.
     #[must_use]
     pub fn command_to_know(&self, host: &str) -> String {
-        let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
-        let listed = self.hosts.iter().map(String::as_str);
-        let hosts = listed.chain([name]).collect::<Vec<_>>().join("\",\"");
-        format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{}", self.config_flag)
+        command_to_know(host, &self.hosts, &self.config_flag)
     }
+}
+
+/// As [`Rules::command_to_list`], of settings that are found by `config_flag`.
+#[must_use]
+pub fn command_to_list(address: impl fmt::Display, config_flag: &str) -> String {
+    format!("innkeeper whitelist add {address}{config_flag}")
+}
+
+/// As [`Rules::command_to_know`], with `listed` hosts in the settings that are found by `config_flag`.
+#[must_use]
+pub fn command_to_know(host: &str, listed: &[String], config_flag: &str) -> String {
+    let name = host.rsplit_once(':').map_or(host, |(name, _)| name);
+    let listed = listed.iter().map(String::as_str);
+    let hosts = listed.chain([name]).collect::<Vec<_>>().join("\",\"");
+    format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{config_flag}")
 }
 
 /// What is behind the gate.
@@ -411,12 +423,14 @@ fn private(settings: &Settings) -> Vec<PathBuf> {
         settings.folder.join("whitelist.txt"),
         settings.folder.join(session_key::NAME),
         settings.access_log_path(),
+        settings.audit_path(),
         settings.data_root.join(store::FOLDER),
     ];
     if settings.ssl.enabled {
         paths.push(settings.ssl.key_path.clone());
         paths.extend(settings.ssl.certificates.iter().map(|other| other.key_path.clone()));
     }
+    paths.extend(settings.audit.combined.clone());
     paths
 }
 

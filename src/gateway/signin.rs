@@ -16,19 +16,21 @@ use hyper::{Response, StatusCode};
 use super::body::Decoder;
 use super::field::Field;
 use super::forward::{COOKIE_IS_PRIVATE, Passing};
-use super::gate::{Gate, Plan, Proof, Sending};
+use super::gate::{Gate, Peer, Plan, Proof, Sending};
 use super::http1::Head;
 use super::journal::SignInFailure;
 use super::page::{self, Page, Reason};
 use super::proving::Unproven;
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
+use super::trail::{self, Sight, Trail};
 use crate::policy::account::{Authorization, Credentials, Login, Secret};
 use crate::policy::client::Client;
 use crate::policy::origin::Provenance;
 use crate::policy::session::{self, Id};
 use crate::policy::throttle::Admission;
 use crate::policy::{Denial, Entrance, Judgement, Lack, Permit, Settled, SignIn, Visit};
+use crate::record::event as audited;
 
 use fields::Fields;
 pub use fields::next_path;
@@ -84,11 +86,26 @@ pub struct Form {
 /// Answers a request for the sign-in or sign-out page, or says that the form has to be read first. Only for visitors
 /// whom the settings would ask for a password at all; the address and the host are judged before, as everywhere.
 #[must_use]
-pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sending) -> Plan {
+pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, peer: &mut Peer, sending: Sending) -> Plan {
     let (head, visit) = (asked.head, asked.visit);
     let approach = match rules.policy.approach(visit) {
         Ok(approach) => approach,
-        Err(denial) => return asked.refuse(denial, sending),
+        Err(denial) => return asked.refuse(denial, peer, sending),
+    };
+    let is_foreign = head.method == "POST" && visit.provenance() != Provenance::Own;
+    if is_foreign {
+        // Whoever makes a browser sign in with a password of theirs gets to read what its owner then writes, so this
+        // form is taken from a page of this server alone. What the browser says of that cannot be forged by a
+        // website, and every browser says it; a token in the form could do no more, and would need a cookie before
+        // anybody has signed in. A client that says nothing can sign in with Basic credentials.
+        return asked.refuse(Denial::CrossSite(approach.client), peer, sending);
+    }
+    let (reason, rule) = trail::grounds_of_approach(&approach);
+    let sight = Sight {
+        rule,
+        head: Some(head),
+        target: Some((visit.path, visit.host)),
+        ..Sight::of_stranger(&approach.client, reason)
     };
     let response = match (at, head.method) {
         (OwnPath::SignIn, "GET" | "HEAD") => {
@@ -101,19 +118,13 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
             let session = rules.policy.sign_in.as_ref().and_then(|sign_in| sign_in.session(visit));
             reply::page(&Page::SignOut { user: session.as_ref().map(|session| &*session.user) }, head)
         }
-        // Whoever makes a browser sign in with a password of theirs gets to read what its owner then writes, so this
-        // form is taken from a page of this server alone. What the browser says of that cannot be forged by a
-        // website, and every browser says it; a token in the form could do no more, and would need a cookie before
-        // anybody has signed in. A client that says nothing can sign in with Basic credentials.
-        (_, "POST") if visit.provenance() != Provenance::Own => {
-            asked.answer(Denial::CrossSite(approach.client))
-        }
         (OwnPath::SignIn, "POST") => match Unfit::found(head) {
             None => {
+                trail::begin_form(asked.journal, peer, &sight);
                 return Plan::Form {
                     form: Form {
                         rules: Arc::clone(rules),
-                        client: approach.client,
+                        client: approach.client.clone(),
                         secure: visit.secure,
                         accept: reply::accept(head),
                         removals: removals(head, rules),
@@ -138,6 +149,7 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, sending: Sendi
         }
         _ => reply::page(&Page::MethodNotAllowed { allow: "GET, HEAD, POST" }, head),
     };
+    trail::begin(asked.journal, peer, &sight);
     Plan::Answer { response, sending }
 }
 
@@ -173,6 +185,16 @@ impl Unfit {
     }
 }
 
+/// What came of a form.
+enum Outcome {
+    /// Somebody signed in.
+    SignedIn { user: String, response: Response<AnswerBody> },
+    /// Nobody did, and the form is shown again.
+    Refused { next: String, reason: Reason },
+    /// It was no form that can be judged.
+    Unfit(Response<AnswerBody>),
+}
+
 impl Form {
     /// The answer to a form that is larger than [`LARGEST_FORM`].
     #[must_use]
@@ -188,24 +210,55 @@ impl Form {
 
     /// Judges what was typed, `body`, as a Basic password would be: the same throttle, the same queue before a costly
     /// proof, the same cost for a name that nobody has.
-    pub async fn answer(&self, gate: &Gate, body: &[u8]) -> Response<AnswerBody> {
-        let Some(sign_in) = &self.rules.policy.sign_in else { return self.page(&Page::NotFound) };
+    ///
+    /// `trail` is told what came of it.
+    pub async fn answer(&self, gate: &Gate, body: &[u8], trail: Option<&mut Trail>) -> Response<AnswerBody> {
+        match self.outcome(gate, body).await {
+            Outcome::SignedIn { user, response } => {
+                if let Some(trail) = trail {
+                    trail.signed_in(&user);
+                }
+                response
+            }
+            Outcome::Unfit(response) => {
+                if let Some(trail) = trail {
+                    trail.judged(audited::Reason::Malformed);
+                }
+                response
+            }
+            Outcome::Refused { next, reason } => {
+                if let Some(trail) = trail {
+                    trail.judged(match reason {
+                        Reason::TooManyAttempts { .. } => audited::Reason::Throttled,
+                        Reason::Busy { .. } => audited::Reason::Busy,
+                        _ => audited::Reason::WrongPassword,
+                    });
+                }
+                self.page(&Page::SignInForm { next: &next, reason })
+            }
+        }
+    }
+
+    async fn outcome(&self, gate: &Gate, body: &[u8]) -> Outcome {
+        let Some(sign_in) = &self.rules.policy.sign_in else {
+            return Outcome::Unfit(self.page(&Page::NotFound));
+        };
         let Ok(Fields { username: Some(user), password: Some(password), next }) = Fields::read(body) else {
-            return self
-                .page(&Page::Malformed { what: "the form has no name and password that can be read" });
+            let what = "the form has no name and password that can be read";
+            return Outcome::Unfit(self.page(&Page::Malformed { what }));
         };
         let credentials = Credentials { user, password: Secret::new(password) };
         let next = next_path(next.as_deref().unwrap_or_default());
         let address = self.client.address();
         let reason = match sign_in.try_password(&credentials, address, gate.now()) {
-            Judgement::Right(_) => return self.signed_in(sign_in, &credentials, next),
+            Judgement::Right(_) => return self.signed_in(sign_in, credentials, next),
             Judgement::Lacking(lack) => self.lacking(gate, lack),
             Judgement::Wait(retry_after) => self.limited(gate, retry_after),
             Judgement::Unproven(claim) => {
                 let rules = Arc::clone(&self.rules);
                 match gate.prove(Unproven { claim, authorization: None, address, rules }).await {
                     Proof::Settled(Settled::Right) => {
-                        return self.signed_in(sign_in, &credentials, next);
+                        return self.signed_in(sign_in, credentials, next);
                     }
                     Proof::Settled(Settled::Wrong(Admission::Free)) => self.lacking(gate, Lack::Wrong),
                     Proof::Settled(Settled::Wrong(Admission::Wait { retry_after })) => {
@@ -215,18 +268,19 @@ impl Form {
                 }
             }
         };
-        self.page(&Page::SignInForm { next, reason })
+        Outcome::Refused { next: next.to_owned(), reason }
     }
 
     /// Names are compared exactly, so the one that was typed is the one of the login.
-    fn signed_in(&self, sign_in: &SignIn, credentials: &Credentials, next: &str) -> Response<AnswerBody> {
+    fn signed_in(&self, sign_in: &SignIn, credentials: Credentials, next: &str) -> Outcome {
         let Some((id, cookie)) = begin(sign_in, &credentials.user, self.secure, unix_time()) else {
-            return self.page(&Page::Broken);
+            return Outcome::Unfit(self.page(&Page::Broken));
         };
         if let Some((keepsakes, value)) = sign_in.keepsakes.as_ref().zip(credentials.authorization()) {
             keepsakes.keep(id, value);
         }
-        see_other(next, [cookie].iter().chain(&self.removals))
+        let response = see_other(next, [cookie].iter().chain(&self.removals));
+        Outcome::SignedIn { user: credentials.user, response }
     }
 
     fn lacking(&self, gate: &Gate, lack: Lack) -> Reason {

@@ -12,14 +12,16 @@ use std::time::Duration;
 use hyper::Response;
 
 use super::field::Field;
-use super::gate::Gate;
+use super::gate::{Gate, Peer};
 use super::http1::{self, Head, Version};
 use super::journal::Journal;
 use super::page::{self, Page};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
 use super::sight;
+use super::trail::{self, Sight};
 use crate::policy::{Ambient, Decision, Policy, Visit};
+use crate::record::event::{Reason, Tls};
 
 /// A visitor who was let in and has not left yet.
 #[derive(Debug)]
@@ -103,6 +105,31 @@ impl Stay {
                 Refused { rules, head: &head, visit: &visit, target: head.target, journal }.answer(denial)
             }
             Decision::Permit(_) | Decision::Prove(_) => reply::page(&again, &head),
+        }
+    }
+
+    /// The visitor, as far as is still known.
+    #[must_use]
+    pub const fn peer(&self) -> Peer {
+        Peer::new(self.peer, if self.secure { Some(Tls::V1_3) } else { None })
+    }
+
+    /// Takes note for the audit log that the visitor may not stay, also of one whose visit would not be written.
+    pub fn leave(&self, gate: &Gate, peer: &mut Peer) {
+        if peer.trail.is_none() {
+            let mut memory = http1::fields();
+            let Ok(Some((head, _))) = Head::parse(&self.head, &mut memory) else { return };
+            let visit = self.visit(&head);
+            let client = gate.client(&visit);
+            let sight = Sight {
+                user: self.user.as_deref(),
+                head: Some(&head),
+                target: Some((head.target, head.host)),
+                ..Sight::of_stranger(&client, Reason::Revoked)
+            };
+            trail::begin(gate.journal(), peer, &sight);
+        } else if let Some(trail) = peer.trail() {
+            trail.revoked();
         }
     }
 

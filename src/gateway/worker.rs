@@ -154,7 +154,7 @@ impl Worker {
     async fn welcome(self, stream: TcpStream, address: SocketAddr, arrivals: Arrivals, presence: Presence) {
         let _ = stream.set_nodelay(true);
         let _ = SockRef::from(&stream).set_tcp_keepalive(&TcpKeepalive::new().with_time(KEEPALIVE));
-        let peer = Peer { address: address.ip().to_canonical(), tls: None, astray: None, announced: None };
+        let peer = Peer::new(address.ip().to_canonical(), None);
         let mut watch = Watch::new(presence);
         let Some(certificates) = self.gate.certificates() else {
             return Connection::new(Wire::Tcp(stream), peer, self.gate, watch).serve().await;

@@ -33,6 +33,20 @@ impl Progress {
         Self(bar)
     }
 
+    /// Something that turns, beside `what`, for a wait whose length nobody knows.
+    ///
+    /// # Panics
+    /// Never: the template is fixed.
+    #[must_use]
+    pub fn waiting(what: &str) -> Self {
+        let bar = ProgressBar::with_draw_target(None, ProgressDrawTarget::stderr_with_hz(10));
+        let style = ProgressStyle::with_template("{spinner} {msg}").expect("it can be read");
+        bar.set_style(style.tick_chars("|/-\\ "));
+        bar.set_message(super::escaped(what));
+        bar.enable_steady_tick(std::time::Duration::from_millis(100));
+        Self(bar)
+    }
+
     /// A bar that is never drawn, for `--quiet`.
     #[must_use]
     pub fn hidden() -> Self {

@@ -1,5 +1,7 @@
 //! `innkeeper auth`: whole outputs, the file that comes of it, what a running server makes of it, and a terminal.
 
+use std::fs;
+
 use base64::Engine as _;
 use base64::engine::general_purpose::STANDARD;
 use innkeeper::cli::{self, Invocation};
@@ -246,6 +248,21 @@ fn a_made_up_password_is_printed_alone() {
     assert_eq!(password.split('-').map(str::len).collect::<Vec<_>>(), [4; 5], "{password}");
     assert!(!String::from_utf8(output.stderr).unwrap().contains(password));
     assert!(hash_in(&folder.text("config.yaml")).parse::<PasswordHash>().unwrap().verify(password));
+}
+
+#[test]
+#[cfg(target_os = "linux")]
+fn a_password_that_nobody_could_read_is_not_set() {
+    let folder = Folder::with(&[("config.yaml", "listen: true\n")]);
+    let full = fs::File::options().write(true).open("/dev/full").unwrap();
+    let output = folder.command(&["auth", "set", "ann", "--generate"]).stdout(full).output().unwrap();
+    assert_eq!(output.status.code(), Some(2));
+    assert_eq!(
+        String::from_utf8(output.stderr).unwrap(),
+        "error: cannot write to standard output\n  caused by: No space left on device (os error 28)\n\
+         error: the password could not be printed, so it was not set\n"
+    );
+    assert_eq!(folder.text("config.yaml"), "listen: true\n");
 }
 
 #[test]

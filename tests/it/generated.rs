@@ -5,7 +5,7 @@ use std::fs;
 use std::path::Path;
 use std::process::Command;
 
-use innkeeper::cli::{completion, manual};
+use innkeeper::cli::{self, Invocation, completion, manual};
 use innkeeper::config::schema::KEYS;
 
 use crate::it::harness::folder::Folder;
@@ -57,6 +57,8 @@ fn pages_are_what_the_program_prints() {
         let output = folder.run(&words);
         assert_eq!(output.status.code(), Some(0), "{file}");
         assert_eq!(String::from_utf8(output.stdout).unwrap(), *text, "{file}");
+        let Invocation::Answer(by_name) = cli::parse(["innkeeper", "man", name]) else { panic!("{name}") };
+        assert_eq!(by_name, *text, "{name}");
     }
     compare("man", &pages);
 }

@@ -62,7 +62,7 @@ pub(super) fn command() -> Command {
              With --json: an array with one object a certificate: `subject` (a file or HOST:PORT), `good` (no finding \
              is a problem), `verdict` (the first line), `certificate` (`names`, `commonName`, `subject`, `issuer`, \
              `notBefore`, `notAfter`, `daysLeft`, `key`, `signature`, `sha256`, `trust`: public, system, authority, \
-             self-signed or incomplete, `chain`: the subjects of the others, or null where none can be read), `findings` (`severity`: problem, warning or \
+             self-signed or incomplete, `chain`: the subjects of the others; null where none can be read), `findings` (`severity`: problem, warning or \
              note, `kind`, `message`, `fixes`), `clients` (`client`: browsers, apple, android or curl, `verdict`: \
              accepts, once-trusted, warns or refuses, `reason`, `fix`), and for HOST:PORT `port` (`protocols`, `alpn`).",
         )

@@ -1,8 +1,8 @@
 //! `innkeeper auth off`: no password is asked for, as long as something else keeps strangers out.
 
-use super::place::{Editing, Place, changeable};
 use super::say;
 use crate::commands::opening::{self, Names};
+use crate::commands::place::{Editing, Place, changeable};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::Content;
 use crate::error::{Error, Exit};

@@ -1,8 +1,8 @@
 //! `innkeeper auth set`: the user name and password for everybody.
 
-use super::place::{Editing, Place, Readers, changeable};
 use super::{Chosen, not_listening, random, say};
 use crate::cli::{Kept, PasswordFrom};
+use crate::commands::place::{Editing, Place, Readers, changeable};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::{Content, Settings};
 use crate::error::{Error, Exit};
@@ -32,9 +32,10 @@ pub fn set(
     let settings = editing.outcome()?;
     login.confirm(&settings).map_err(one)?;
     let told = login.told(&editing, &settings);
+    chosen.tell().map_err(one)?;
     editing.finish().map_err(one)?;
     say(speech, &told.notices, &told.warnings);
-    chosen.tell(speech);
+    chosen.comment(speech);
     Ok(Exit::Yes)
 }
 

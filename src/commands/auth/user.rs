@@ -96,6 +96,7 @@ impl Users {
         let sealed = chosen.as_ref().map(sealed).transpose()?;
         let (store, making) = Store::make(root)?;
         self.refuse_known(&store.accounts()?, handle.as_str())?;
+        chosen.as_ref().map_or(Ok(()), Chosen::tell)?;
         store.add(&NewAccount { handle: &handle, name, admin, password: sealed.as_ref() })?;
         let accounts = store.accounts()?;
         let mut notices = Vec::new();
@@ -125,7 +126,7 @@ impl Users {
         }
         say(self.speech, &notices, &warnings);
         if let Some(chosen) = chosen {
-            chosen.tell(self.speech);
+            chosen.comment(self.speech);
         }
         Ok(Exit::Yes)
     }
@@ -146,6 +147,7 @@ impl Users {
         let sealed = sealed(&chosen)?;
         let store = Store::open(&self.settings.data_root)?;
         let account = self.known(&store.accounts()?, handle)?;
+        chosen.tell()?;
         store.change(handle, &Change::Password(&sealed))?;
         let mut warnings = self.out_of_use();
         if !account.enabled {
@@ -156,7 +158,7 @@ impl Users {
         }
         let notice = format!("Set the password of {handle}; who is signed in with the old one is signed out");
         say(self.speech, &[notice], &warnings);
-        chosen.tell(self.speech);
+        chosen.comment(self.speech);
         Ok(Exit::Yes)
     }
 

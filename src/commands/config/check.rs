@@ -1,5 +1,6 @@
 //! `innkeeper config check`: everything that `serve` would refuse, and what it would allow and is unwise.
 
+mod certificate;
 mod entries;
 mod files;
 mod shared;
@@ -72,6 +73,7 @@ impl Findings {
             unwise::settings(effective, rules, theirs.as_ref(), &flag, &mut findings);
         }
         files::check(settings, &mut findings);
+        certificate::check(settings, &flag, &mut findings);
         if let Some(theirs) = &theirs {
             shared::check(settings, theirs, &flag, &mut findings);
         }

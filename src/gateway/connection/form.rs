@@ -34,7 +34,10 @@ impl Connection {
         match self.read(form.body).await {
             Read::Whole(body) => {
                 self.watch.set(None);
-                let response = form.answer(&self.gate, &body).await;
+                if let Some(trail) = self.peer.trail() {
+                    trail.carried(body.len() as u64, 0);
+                }
+                let response = form.answer(&self.gate, &body, self.peer.trail()).await;
                 self.answer(response, sending).await
             }
             Read::TooLarge => self.answer(form.too_large(), sending.closing()).await,

@@ -17,11 +17,12 @@ use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::upstream::{Failure, Link, Upstream};
 use crate::gateway::watch::Alarm;
 use crate::gateway::wire::Wire;
+use crate::record::event::End;
 
 /// How the wait for the upstream's answer ended.
 enum Reply {
     /// Its head is there, the client's head is written to the vector.
-    Answer { head: Vec<u8>, body: Decoder, delivery: Delivery, persistence: Persistence },
+    Answer { status: u16, head: Vec<u8>, body: Decoder, delivery: Delivery, persistence: Persistence },
     /// It agreed to a WebSocket.
     Switch { head: Vec<u8> },
     /// It failed.
@@ -38,6 +39,8 @@ enum Relayed {
     Whole,
     /// A part of it is, and no more will come.
     Cut,
+    /// The same, because new rules do not let the client have the rest.
+    CutOff,
     /// New rules do not let the client have it, and nothing of it was sent.
     Revoked,
 }
@@ -83,13 +86,24 @@ impl Connection {
     async fn deliver(&mut self, reply: Reply, mut link: Link, upload: Flow, order: &Order) -> Next {
         match reply {
             Reply::Failed(failure) => {
+                self.carried(upload.carried(), 0);
                 let next = self.fail(order, &failure).await;
                 if upload.has_read_all() { next } else { Next::Close }
             }
-            Reply::ClientGone => Next::Drop,
-            Reply::Revoked => self.refuse(order).await,
-            Reply::Switch { head } => self.tunnel(link, head, order).await,
-            Reply::Answer { head, body, delivery, persistence } => {
+            Reply::ClientGone => {
+                self.carried(upload.carried(), 0);
+                Next::Drop
+            }
+            Reply::Revoked => {
+                self.carried(upload.carried(), 0);
+                self.refuse(order).await
+            }
+            Reply::Switch { head } => {
+                self.answered(101);
+                self.tunnel(link, head, order).await
+            }
+            Reply::Answer { status, head, body, delivery, persistence } => {
+                self.answered(status);
                 self.gate.upstream_answered(&order.upstream);
                 let download = Flow::new(head, body, delivery.coding);
                 match self.relay(&mut link, upload, download, delivery, order).await {
@@ -100,6 +114,20 @@ impl Connection {
                     }
                 }
             }
+        }
+    }
+
+    /// Takes note of the status of the answer.
+    fn answered(&mut self, status: u16) {
+        if let Some(trail) = self.peer.trail() {
+            trail.answered(status);
+        }
+    }
+
+    /// Takes note of the bytes that went by.
+    fn carried(&mut self, received: u64, sent: u64) {
+        if let Some(trail) = self.peer.trail() {
+            trail.carried(received, sent);
         }
     }
 
@@ -198,7 +226,7 @@ impl Connection {
         let relayed = poll_fn(|cx| {
             watch.listen(cx);
             if gate.revokes(&order.stay) {
-                return Poll::Ready(if download.has_begun() { Relayed::Cut } else { Relayed::Revoked });
+                return Poll::Ready(if download.has_begun() { Relayed::CutOff } else { Relayed::Revoked });
             }
             if uploading {
                 match upload.poll(cx, wire, input, &mut link.wire) {
@@ -228,10 +256,15 @@ impl Connection {
             Poll::Pending
         })
         .await;
+        self.carried(upload.carried(), if download.has_begun() { download.carried() } else { 0 });
         match relayed {
             Relayed::Whole => {}
             // The client must not take what it has for all there is.
             Relayed::Cut => return Next::Drop,
+            Relayed::CutOff => {
+                self.revoked(order);
+                return Next::Drop;
+            }
             Relayed::Revoked => {
                 self.refuse(order).await;
                 return Next::CloseBoth;
@@ -250,11 +283,11 @@ impl Connection {
         let mut down = Flow::new(head, Decoder::UntilClose, Coding::Plain);
         let Self { wire, input, watch, gate, .. } = self;
         let (mut up_open, mut down_open) = (true, true);
-        let mut unanswered = false;
+        let mut is_revoked = false;
         poll_fn(|cx| {
             watch.listen(cx);
             if gate.revokes(&order.stay) {
-                unanswered = !down.has_begun();
+                is_revoked = true;
                 return Poll::Ready(());
             }
             if up_open && let Poll::Ready(end) = up.poll(cx, wire, input, &mut link.wire) {
@@ -282,8 +315,13 @@ impl Connection {
         .await;
         // Both sides learn of the end by a proper close, not by a reset.
         let _ = poll_fn(|cx| Pin::new(&mut link.wire).poll_shutdown(cx)).await;
-        if unanswered {
-            return self.refuse(order).await;
+        self.carried(up.carried(), down.carried());
+        match (is_revoked, down.has_begun()) {
+            (true, false) => return self.refuse(order).await,
+            (true, true) => self.revoked(order),
+            // Both sides have said their last.
+            (false, _) if !(up_open || down_open) => self.peer.leave(End::Whole),
+            (false, _) => {}
         }
         self.finish().await;
         Next::Drop
@@ -292,8 +330,14 @@ impl Connection {
     /// Answers who was let in, and no longer is since the rules have changed. Nobody is left without an answer who
     /// can still be given one.
     async fn refuse(&mut self, order: &Order) -> Next {
+        self.revoked(order);
         let response = self.gate.revoked(order);
         self.answer(response, order.sending.closing()).await
+    }
+
+    /// Takes note that new rules do not let the client go on.
+    fn revoked(&mut self, order: &Order) {
+        order.stay.leave(&self.gate, &mut self.peer);
     }
 
     /// Answers for an upstream that cannot.
@@ -354,7 +398,8 @@ fn read_reply(link: &mut Link, order: &Order, closing: bool) -> Option<Reply> {
                 let keeps_alive = order.sending.keeps_alive && !closing;
                 let version = order.sending.version;
                 let delivery = forward::write_answer(&answer, version, keeps_alive, &order.own, &mut head);
-                Reply::Answer { head, body: answer.body, delivery, persistence: answer.persistence }
+                let status = answer.status;
+                Reply::Answer { status, head, body: answer.body, delivery, persistence: answer.persistence }
             }
         };
         link.input.consume(length);

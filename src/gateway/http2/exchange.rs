@@ -18,14 +18,21 @@ use super::say;
 use crate::gateway::body::{Coding, Decoder};
 use crate::gateway::connection::{LINGER, LINGER_BYTES};
 use crate::gateway::field::Field;
-use crate::gateway::gate::{Gate, Order};
+use crate::gateway::gate::{Gate, Order, Peer};
 use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::signin;
 use crate::gateway::stay::{Guard, Stay};
+use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Failure, Link, Upstream};
 
 /// Forwards the request and prepares the answer.
-pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, response: &mut Response) {
+pub(super) async fn send_on(
+    gate: &Gate,
+    mut order: Order,
+    body: ReqBody,
+    peer: &mut Peer,
+    response: &mut Response,
+) {
     let mut upload = Upload::new(std::mem::take(&mut order.head), body, order.coding);
     let retained = if order.repeatable { upload.pending.clone() } else { Vec::new() };
     let mut guard = Guard::new(gate.clone());
@@ -48,8 +55,19 @@ pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, respon
             outcome => break outcome,
         }
     };
+    if let Some(trail) = peer.trail() {
+        trail.carried(upload.carried, 0);
+        upload.carried = 0;
+    }
     match answered {
         Ok(answered) => {
+            let mut trail = peer.trail.take();
+            if let Some(trail) = &mut trail {
+                trail.answered(answered.status);
+                if answered.rest.decoder.is_done() {
+                    trail.is_whole();
+                }
+            }
             gate.upstream_answered(&order.upstream);
             response.status_code(salvo::http::StatusCode::from_u16(answered.status).unwrap_or_default());
             *response.headers_mut() = answered.headers;
@@ -58,13 +76,18 @@ pub(super) async fn send_on(gate: &Gate, mut order: Order, body: ReqBody, respon
                 put_back(&mut rest.link, rest.persistence, &order.upstream);
             }
             let Order { upstream, stay, .. } = order;
-            let download = Download { answered: rest, upload, upstream, guard, stay };
+            let download = Download { answered: rest, upload, upstream, guard, stay, trail };
             response.body(ResBody::Boxed(Box::pin(download)));
         }
         Err(Unanswered::Failed(failure)) => {
-            say(response, gate.upstream_failed(&order, &failure), upload.leftover.body);
+            let answer = gate.upstream_failed(&order, &failure);
+            say(response, answer, upload.leftover.body, peer, order.sending.bodyless);
         }
-        Err(Unanswered::Revoked) => say(response, guard.gate().revoked(&order), upload.leftover.body),
+        Err(Unanswered::Revoked) => {
+            order.stay.leave(guard.gate(), peer);
+            let answer = guard.gate().revoked(&order);
+            say(response, answer, upload.leftover.body, peer, order.sending.bodyless);
+        }
     }
 }
 
@@ -180,12 +203,22 @@ struct Upload {
     written: usize,
     read_all: bool,
     done: bool,
+    /// Bytes of body that were read and not yet accounted for.
+    carried: u64,
 }
 
 impl Upload {
     fn new(head: Vec<u8>, body: ReqBody, coding: Coding) -> Self {
         let read_all = body.is_end_stream();
-        Self { leftover: Leftover::new(body), coding, pending: head, written: 0, read_all, done: false }
+        Self {
+            leftover: Leftover::new(body),
+            coding,
+            pending: head,
+            written: 0,
+            read_all,
+            done: false,
+            carried: 0,
+        }
     }
 
     /// Ready when all is written, or when no more can be: then the answer tells why.
@@ -221,6 +254,7 @@ impl Upload {
                         && !data.is_empty()
                     {
                         self.coding.push(&data, &mut self.pending);
+                        self.carried += data.len() as u64;
                     }
                 }
                 // The client broke off: the upstream must not take the half for the whole.
@@ -237,7 +271,29 @@ struct Download {
     upstream: Arc<Upstream>,
     guard: Guard,
     stay: Stay,
+    trail: Option<Box<Trail>>,
 }
+
+impl Download {
+    /// Ends the stream for a client that may not stay.
+    fn cut_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
+        let mut peer = self.stay.peer();
+        peer.trail = self.trail.take();
+        self.stay.leave(self.guard.gate(), &mut peer);
+        Poll::Ready(Some(Err(GONE.into())))
+    }
+}
+
+impl Drop for Download {
+    fn drop(&mut self) {
+        if let Some(trail) = &mut self.trail {
+            trail.carried(self.upload.carried, 0);
+        }
+    }
+}
+
+/// What salvo wants errors to be.
+type Gone = Box<dyn std::error::Error + Send + Sync>;
 
 impl Body for Download {
     type Data = Bytes;
@@ -247,11 +303,26 @@ impl Body for Download {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        let Self { answered: Rest { link: slot, decoder, persistence }, upload, upstream, guard, stay } =
-            &mut *self;
-        if guard.has_ended(stay) {
-            return Poll::Ready(Some(Err(GONE.into())));
+        let this = &mut *self;
+        if this.guard.has_ended(&this.stay) {
+            return this.cut_off();
         }
+        let Self {
+            answered: Rest { link: slot, decoder, persistence },
+            upload,
+            upstream,
+            guard,
+            stay,
+            trail,
+        } = this;
+        let mut carried = |count: usize, is_last: bool| {
+            if let Some(trail) = trail {
+                trail.carried(0, count as u64);
+                if is_last {
+                    trail.is_whole();
+                }
+            }
+        };
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
         if !upload.done {
             let _ = upload.poll(cx, link);
@@ -263,6 +334,7 @@ impl Body for Download {
                 let data = Bytes::copy_from_slice(&link.input.bytes()[..span.data]);
                 link.input.consume(span.data);
                 decoder.used(span.data);
+                carried(span.data, decoder.is_done());
                 // Nobody may ask again after the last byte, so the connection goes back now.
                 if decoder.is_done() && upload.done {
                     put_back(slot, *persistence, upstream);
@@ -270,6 +342,7 @@ impl Body for Download {
                 return Poll::Ready(Some(Ok(Frame::data(data))));
             }
             if decoder.is_done() {
+                carried(0, true);
                 if upload.done {
                     put_back(slot, *persistence, upstream);
                 }
@@ -277,10 +350,12 @@ impl Body for Download {
                 return upload.leftover.poll(cx).map(|()| None);
             }
             let Poll::Ready(read) = link.input.poll_read(cx, &mut link.wire) else {
-                return guard.poll(cx, stay).map(|()| Some(Err(GONE.into())));
+                ready!(guard.poll(cx, stay));
+                return this.cut_off();
             };
             match read {
                 Ok(0) if decoder.may_end_here() => {
+                    carried(0, true);
                     *slot = None;
                     return upload.leftover.poll(cx).map(|()| None);
                 }

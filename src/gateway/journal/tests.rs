@@ -24,7 +24,7 @@ fn told(saying: &Saying) -> String {
 fn journal(access_log: Option<&Path>, min_level: u8) -> (Journal, mpsc::Receiver<String>) {
     let (said, console) = mpsc::channel();
     let print: Console = Box::new(move |saying| said.send(told(&saying)).unwrap_or_default());
-    let options = JournalOptions { access_log: access_log.map(Path::to_owned), min_level };
+    let options = JournalOptions { access_log: access_log.map(Path::to_owned), audit: None, min_level };
     (Journal::open_on(print, options).unwrap(), console)
 }
 
@@ -263,7 +263,7 @@ fn a_full_disk_stops_nothing() {
 #[test]
 fn a_file_that_cannot_be_opened_is_an_error_at_the_start() {
     let folder = tempfile::tempdir().unwrap();
-    let options = JournalOptions { access_log: Some(folder.path().to_owned()), min_level: 0 };
+    let options = JournalOptions { access_log: Some(folder.path().to_owned()), audit: None, min_level: 0 };
     let error = Journal::open(options).unwrap_err();
     assert_eq!(error.to_string(), format!("cannot write the access log `{}`", folder.path().display()));
     assert_eq!(error.hints().len(), 1);

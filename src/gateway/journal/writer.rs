@@ -44,7 +44,7 @@ impl Saying {
         }
     }
 
-    const fn level(&self) -> Level {
+    pub(super) const fn level(&self) -> Level {
         match self {
             Self::Info(_) => Level::Info,
             Self::Notice(_) | Self::Warning(_) => Level::Warning,
@@ -203,7 +203,7 @@ fn append_to(path: &Path) -> io::Result<File> {
 }
 
 /// How much was written, and what stopped it.
-fn write_as_far_as_possible(mut file: impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
+pub(super) fn write_as_far_as_possible(mut file: impl Write, bytes: &[u8]) -> (usize, io::Result<()>) {
     let mut written = 0;
     while written < bytes.len() {
         match file.write(&bytes[written..]) {
@@ -216,7 +216,7 @@ fn write_as_far_as_possible(mut file: impl Write, bytes: &[u8]) -> (usize, io::R
     (written, Ok(()))
 }
 
-fn count_lines(bytes: &[u8]) -> usize {
+pub(super) fn count_lines(bytes: &[u8]) -> usize {
     memchr::memchr_iter(b'\n', bytes).count()
 }
 

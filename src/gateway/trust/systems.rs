@@ -95,27 +95,21 @@ impl System {
             Obtained::File(path) => quoted(path),
         };
         let mut steps = Vec::new();
-        let phone = matches!(self, Self::Ios | Self::Android);
         match from {
-            Obtained::File(_) if phone => {
-                steps.push(told(
-                    "Scan the code above, or open the trust page in the phone's browser, and compare",
-                ));
-            }
             Obtained::Page(page) if self == Self::Linux => steps.push(typed(
                 "Fetch the certificate",
                 format!("curl -o authority.crt {}", quoted(&format!("{page}/authority.pem"))),
             )),
             Obtained::Page(_) if self != Self::Ios => {
-                steps.push(told("Download the certificate, `authority.crt`"))
+                steps.push(told("Download the certificate authority.crt"))
             }
             _ => {}
         }
         match self {
             Self::Ios => steps.extend([
-                told("In Safari, download the profile, `innkeeper.mobileconfig`, and allow it"),
+                told("In Safari, download the profile innkeeper.mobileconfig and allow it"),
                 told("Open Settings > General > VPN & Device Management, press the profile, then Install"),
-                told(&format!("Open Settings > General > About > Certificate Trust Settings and switch on `{authority}`")),
+                told(&format!("Open Settings > General > About > Certificate Trust Settings and switch on {authority}")),
             ]),
             Self::Android => steps.extend([
                 told(
@@ -147,10 +141,10 @@ impl System {
                 ),
                 typed("Fedora, Arch, openSUSE", format!("sudo trust anchor --store {file}")),
             ]),
-            Self::Firefox => steps.push(told(
-                "Open Settings > Privacy & Security > View Certificates > Authorities > Import, choose the file and tick \
-                 “Trust this CA to identify websites”. On Windows and macOS it also goes by the system's list",
-            )),
+            Self::Firefox => steps.push(told(&format!(
+                "Open Settings > Privacy & Security > View Certificates > Authorities > Import, choose {file} and tick \
+                 “Trust this CA to identify websites”. On Windows and macOS it also goes by the system's list"
+            ))),
             // PEM has to be announced there.
             Self::Chromium => steps.push(typed(
                 "With the package libnss3-tools (nss-tools on Fedora), then start the browser anew",

@@ -8,14 +8,19 @@ import { atEnd, lazily } from './cleanup.js';
 const candidates = [process.env.CHROMIUM, '/usr/bin/chromium', '/usr/bin/chromium-browser', '/usr/bin/google-chrome'];
 
 const browser = lazily(async () => {
+    const started = await launchChromium();
+    atEnd(() => started.close());
+    return started;
+});
+
+/** A Chromium of the caller's own, with further arguments and another environment where that is wanted. */
+export function launchChromium({ args = [], env } = {}) {
     const executablePath = candidates.find(candidate => candidate && existsSync(candidate));
     if (!executablePath) throw new Error('no Chromium found: run `apt-get install chromium` or set CHROMIUM');
     // The sandbox refuses to start as root; the rest keeps Chromium from calling home.
     const quiet = ['--disable-quic', '--no-first-run', '--disable-background-networking', '--disable-component-update'];
-    const started = await chromium.launch({ executablePath, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', ...quiet] });
-    atEnd(() => started.close());
-    return started;
-});
+    return chromium.launch({ executablePath, env, args: ['--no-sandbox', '--disable-gpu', '--disable-sync', ...quiet, ...args] });
+}
 
 /** A page with cookies and cache of its own that takes any certificate, closed when test `t` is over. */
 export async function openPage(t) {

@@ -1,4 +1,4 @@
-//! Where a change of the login goes in the settings file, and the change itself.
+//! Where a change of the login or of https goes in the settings file, and the change itself.
 
 use crate::commands::sources::Sources;
 use crate::config::document::{Change, Document, Kind, PATIENCE};
@@ -73,6 +73,11 @@ impl<'a> Editing<'a> {
     pub fn outcome(&self) -> Result<Settings, Vec<Error>> {
         let Sources { file, flags, variables } = self.sources;
         Settings::of_text(file, self.document.text(), flags, variables).map_err(Problems::errors)
+    }
+
+    /// The lines that would change.
+    pub fn difference(&self) -> &str {
+        self.document.difference()
     }
 
     /// Writes the file.

@@ -1,0 +1,127 @@
+//! Https turned on or off in the settings, with a certificate of our own.
+
+use std::path::Path;
+
+use super::say;
+use crate::cli::SettingsThen;
+use crate::commands::place::{self, Editing, Place, Readers};
+use crate::commands::sources::{Sources, Speech};
+use crate::config::{Content, Settings};
+use crate::error::Error;
+use crate::gateway::keyring::Keyring;
+use crate::ui;
+
+const ENABLED: &str = "ssl.enabled";
+
+/// Both files: the setting, and what is written where it differs.
+const FILES: [(&str, &str); 2] =
+    [("ssl.certPath", "./certs/cert.pem"), ("ssl.keyPath", "./certs/privkey.pem")];
+
+/// Whether the settings show the certificate of `keyring`.
+pub fn is_on(settings: &Settings, keyring: &Keyring) -> bool {
+    settings.ssl.enabled && points_to(settings, keyring)
+}
+
+fn points_to(settings: &Settings, keyring: &Keyring) -> bool {
+    settings.ssl.cert_path == keyring.certificate && settings.ssl.key_path == keyring.key
+}
+
+/// What has to be changed for https can be changed in the file.
+pub fn changeable(settings: &Settings, keyring: &Keyring) -> Result<(), Error> {
+    if !settings.ssl.enabled {
+        place::changeable(settings, ENABLED)?;
+    }
+    for (setting, _) in differing(settings, keyring) {
+        place::changeable(settings, setting)?;
+    }
+    Ok(())
+}
+
+/// The settings of files that name others, and what they should be.
+fn differing(settings: &Settings, keyring: &Keyring) -> Vec<(&'static str, &'static str)> {
+    let ssl = &settings.ssl;
+    let present: [(&Path, &Path); 2] =
+        [(&ssl.cert_path, &keyring.certificate), (&ssl.key_path, &keyring.key)];
+    FILES.into_iter().zip(present).filter(|(_, (is, be))| is != be).map(|(file, _)| file).collect()
+}
+
+/// Turns https on if that is wanted, and says what is next.
+pub fn follow_up(
+    sources: &Sources<'_>,
+    keyring: &Keyring,
+    then: SettingsThen,
+    dry_run: bool,
+    speech: Speech,
+) -> Result<(), Vec<Error>> {
+    let flag = sources.config_flag();
+    let trust = format!("Then each device has to trust the authority, once: `innkeeper cert trust{flag}`");
+    let settings = sources.read()?;
+    let told = if is_on(&settings, keyring) {
+        vec!["A server that runs shows it within a second".to_owned()]
+    } else if then == SettingsThen::Keep {
+        vec![format!("Next: turn https on, `innkeeper cert create --apply{flag}`"), trust]
+    } else {
+        let mut told = turn_on(sources, keyring, dry_run)?;
+        told.push(trust);
+        told
+    };
+    say(speech, &told);
+    Ok(())
+}
+
+fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Vec<String>, Vec<Error>> {
+    let one = |error| vec![error];
+    let mut editing = Editing::open(sources)?;
+    changeable(&editing.settings, keyring).map_err(one)?;
+    // SillyTavern would speak https itself, and nobody would understand it.
+    let own = editing.readers == Readers::Both;
+    let place = if own { Place::Own } else { Place::InForce };
+    let mut told = Vec::new();
+    for (setting, text) in differing(&editing.settings, keyring) {
+        let ssl = &editing.settings.ssl;
+        let before = if setting == FILES[0].0 { &ssl.cert_path } else { &ssl.key_path };
+        let (verb, before) = (if dry_run { "Would set" } else { "Set" }, before.display());
+        told.push(format!("{verb} `{setting}` to {text}, was {before}"));
+        editing.set(setting, &Content::Text(text.to_owned()), place).map_err(one)?;
+    }
+    editing.set(ENABLED, &Content::Switch(true, "true".to_owned()), place).map_err(one)?;
+    let settings = editing.outcome()?;
+    if !is_on(&settings, keyring) {
+        let file = settings.file.display();
+        return Err(one(Error::new(format!("`{file}` would not be read as it was written"))
+            .hint("nothing was changed in it; edit it by hand")));
+    }
+    if dry_run {
+        ui::text(editing.difference());
+        told.push(format!("Would turn on `{ENABLED}`: {}", settings.origin(ENABLED)));
+    } else {
+        editing.finish().map_err(one)?;
+        told.push(format!("Turned on `{ENABLED}`: {}", settings.origin(ENABLED)));
+    }
+    if own {
+        told.push("It stands under `innkeeper:`, as SillyTavern reads this file too".to_owned());
+    }
+    told.push("It counts from the next start of the server on".to_owned());
+    Ok(told)
+}
+
+/// Turns https off, if it is on with the certificate of `keyring`.
+pub fn turn_off(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Vec<String>, Vec<Error>> {
+    let one = |error| vec![error];
+    let mut editing = Editing::open(sources)?;
+    if !is_on(&editing.settings, keyring) {
+        return Ok(Vec::new());
+    }
+    place::changeable(&editing.settings, ENABLED).map_err(one)?;
+    editing.set(ENABLED, &Content::Switch(false, "false".to_owned()), Place::InForce).map_err(one)?;
+    let settings = editing.outcome()?;
+    if dry_run {
+        ui::text(editing.difference());
+        return Ok(vec![format!("Would turn off `{ENABLED}`: {}", settings.origin(ENABLED))]);
+    }
+    editing.finish().map_err(one)?;
+    Ok(vec![
+        format!("Turned off `{ENABLED}`: {}", settings.origin(ENABLED)),
+        "A server that runs goes on with https until its next start".to_owned(),
+    ])
+}

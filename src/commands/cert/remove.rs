@@ -1,0 +1,89 @@
+//! `innkeeper cert create --remove`: the authority and what it has issued, gone again.
+
+use std::fs;
+use std::path::{Path, PathBuf};
+
+use super::store::Store;
+use super::{https, say, usual_keyring};
+use crate::cert::authority::Root;
+use crate::commands::sources::{Sources, Speech};
+use crate::error::{Error, Exit};
+use crate::gateway::keyring::Keyring;
+use crate::ui::prompt::{self, Answer};
+
+/// Deletes what was made here, and nothing else.
+pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech) -> Result<Exit, Vec<Error>> {
+    let one = |error| vec![error];
+    let settings = sources.read()?;
+    let keyring = usual_keyring(&settings);
+    let Some(root) = keyring.root().map_err(one)? else {
+        let place = keyring.authority.display();
+        say(speech, &[format!("There is nothing to remove: no authority at {place}")]);
+        return Ok(Exit::Yes);
+    };
+    if !force && !dry_run {
+        if !prompt::is_possible() {
+            return Err(one(Error::new("nobody is there to be asked whether the authority shall go")
+                .hint("to remove it without being asked, say `--force`")));
+        }
+        let question = format!("Delete `{}`? Devices would have to trust another one then.", root.name());
+        if prompt::confirm(&question).map_err(one)? == Answer::No {
+            say(speech, &["nothing was changed".to_owned()]);
+            return Ok(Exit::No);
+        }
+    }
+    let _locked = keyring.lock().map_err(one)?;
+    let Remains { ours, foreign } = Remains::of(&keyring, &root);
+    // Settings first: a server that is started in between would miss the files.
+    let mut told = https::turn_off(sources, &keyring, dry_run)?;
+    for file in &ours {
+        if !dry_run {
+            fs::remove_file(file).map_err(|error| {
+                one(Error::new(format!("cannot delete `{}`", file.display())).caused_by(error))
+            })?;
+        }
+        told.push(format!("{} {}", if dry_run { "Would delete" } else { "Deleted" }, file.display()));
+    }
+    for file in &foreign {
+        told.push(format!("Kept {}, which was not made here", file.display()));
+    }
+    told.push(format!(
+        "Devices that were told to trust `{}` still do, though nobody has its key any more: take it out of their lists",
+        root.name()
+    ));
+    if let Some(store) = Store::of_this_system(&root).filter(Store::holds) {
+        let file = store.file.display();
+        told.push(format!("This system trusts it too: `sudo rm {file}`, then `sudo {}`", store.command));
+    }
+    say(speech, &told);
+    drop(_locked);
+    // Not when something else is in it.
+    if !dry_run && let Some(folder) = keyring.certificate.parent() {
+        let _ = fs::remove_dir(folder);
+    }
+    Ok(Exit::Yes)
+}
+
+/// The files that are there.
+struct Remains {
+    ours: Vec<PathBuf>,
+    foreign: Vec<PathBuf>,
+}
+
+impl Remains {
+    fn of(keyring: &Keyring, root: &Root) -> Self {
+        let issued = keyring.pair().ok().flatten().is_some_and(|pair| root.vouches_for(&pair));
+        let key = keyring.authority().is_ok_and(|authority| authority.is_some());
+        let files: [(&Path, bool); 4] = [
+            (&keyring.certificate, issued),
+            (&keyring.key, issued),
+            (&keyring.authority_key, key),
+            // Last: by it the others are known.
+            (&keyring.authority, true),
+        ];
+        let there = |(file, _): &(&Path, bool)| file.symlink_metadata().is_ok();
+        let (ours, foreign): (Vec<_>, Vec<_>) = files.into_iter().filter(there).partition(|(_, ours)| *ours);
+        let paths = |files: Vec<(&Path, bool)>| files.into_iter().map(|(file, _)| file.to_owned()).collect();
+        Self { ours: paths(ours), foreign: paths(foreign) }
+    }
+}

@@ -1,0 +1,289 @@
+//! `innkeeper logs`: who came, was it let in, why not, and what to type.
+
+mod advice;
+mod device;
+mod filter;
+mod follow;
+mod groups;
+mod line;
+mod lines;
+mod moment;
+mod parts;
+mod scan;
+mod seek;
+mod slots;
+mod stamp;
+mod told;
+mod view;
+
+use std::io;
+use std::path::PathBuf;
+
+use jiff::Zoned;
+use jiff::tz::TimeZone;
+
+use self::advice::Circumstances;
+use self::filter::Filter;
+use self::follow::Begin;
+use self::line::Line;
+use self::parts::Part;
+use self::scan::{Flow, Oddities, Taker};
+use self::stamp::Stamp;
+use self::view::{Look, Summary, last_told, period};
+use super::sources::{Sources, config_flag};
+use crate::cli::{Following, Logs, LogsView};
+use crate::config::Settings;
+use crate::error::{Error, Exit};
+use crate::ui::{self, Data, Delivery, Screen};
+
+/// Shows what is in the logs.
+///
+/// # Errors
+/// A mistake in what is wanted, settings or files that are not there.
+pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
+    let now = Zoned::now();
+    let mut filter = Filter::of(&logs.wanted, &now)?;
+    let source = Source::find(logs)?;
+    let scanner = Scanner { parts: &source.parts, is_quiet: logs.quiet };
+    match logs.view {
+        LogsView::Groups { top, json, histogram } => {
+            let is_last_hour = filter.since.is_none() && filter.until.is_none();
+            if is_last_hour {
+                filter.since = Some(Stamp::of(moment::hour_ago(&now)));
+            }
+            let is_drawn = histogram || Screen::is_watched();
+            let look = Look {
+                filter: &filter,
+                is_last_hour,
+                top,
+                bars: is_drawn.then(Screen::of_output),
+                zone: now.time_zone(),
+                circumstances: &source.circumstances,
+            };
+            scanner.groups(&look, json)
+        }
+        LogsView::Count => scanner.count(&filter),
+        LogsView::Raw => scanner.raw(&filter, now.time_zone()),
+        LogsView::Follow(form) => source.follow(&filter, form, now.time_zone(), logs),
+    }
+}
+
+/// Where the events come from.
+struct Source {
+    /// The files that were named, or that of the settings.
+    files: Vec<PathBuf>,
+    parts: Vec<Part>,
+    circumstances: Circumstances,
+}
+
+impl Source {
+    fn find(logs: &Logs) -> Result<Self, Vec<Error>> {
+        let sources = Sources::find(&logs.flags);
+        // The logs are needed most when something is wrong with the settings.
+        let settings = sources.as_ref().ok().map(Sources::read);
+        let files = match (&*logs.files, &sources, &settings) {
+            ([], Ok(_), Some(Ok(settings))) => vec![of_settings(settings)?],
+            ([], Ok(sources), _) => {
+                ui::warning(&format!(
+                    "the settings are not in order; see `innkeeper config check{}`",
+                    sources.config_flag()
+                ));
+                vec![of_settings(&Settings::defaults(&sources.file))?]
+            }
+            ([], Err(_), _) => return Err(sources.err().unwrap_or_default()),
+            (files, ..) => files.to_vec(),
+        };
+        let parts = parts::of(&files, logs.rotated)?;
+        let settings = settings.and_then(Result::ok);
+        let circumstances = Circumstances::of(settings.as_ref(), config_flag(&logs.flags));
+        Ok(Self { files, parts, circumstances })
+    }
+
+    /// Shows what is there and then what comes, of one file.
+    fn follow(
+        &self,
+        filter: &Filter,
+        form: Following,
+        zone: &TimeZone,
+        logs: &Logs,
+    ) -> Result<Exit, Vec<Error>> {
+        let one = |error| vec![error];
+        let [file] = &*self.files else {
+            return Err(one(Error::new("only one file can be followed").hint("see `innkeeper logs --help`")));
+        };
+        let mut printer =
+            Printer { form, zone, data: Data::open(), lines: Vec::new(), taken: 0, failed: None };
+        if self.parts == [Part::Stdin] {
+            let oddities = scan::run(&self.parts, filter, true, &mut printer);
+            return printer.ended(&oddities, Exit::Yes).map_err(one);
+        }
+        let begin = match filter.since {
+            Some(_) => {
+                // What is written meanwhile is behind this.
+                let size = file.metadata().map_or(0, |metadata| metadata.len());
+                let oddities = scan::run(&self.parts, filter, logs.quiet, &mut printer);
+                oddities.tell();
+                Begin::Behind(size)
+            }
+            None => Begin::WithLast,
+        };
+        follow::run(file, begin, &mut printer, |line| filter.takes(line)).map_err(one)?;
+        printer.ended(&Oddities::default(), Exit::Yes).map_err(one)
+    }
+}
+
+/// The log of `settings`: the audit log, or access.log where there is none yet.
+fn of_settings(settings: &Settings) -> Result<PathBuf, Vec<Error>> {
+    let (audit, access) = (settings.audit_path(), settings.access_log_path());
+    let is_there = |file: &PathBuf| parts::of(std::slice::from_ref(file), true).is_ok();
+    if is_there(&audit) {
+        return Ok(audit);
+    }
+    if is_there(&access) {
+        ui::notice(&format!("There is no {} yet; reading {}", audit.display(), access.display()));
+        return Ok(access);
+    }
+    Err(vec![
+        Error::new(format!("there is no log yet: neither `{}` nor `{}`", audit.display(), access.display()))
+            .hint("`innkeeper serve` writes it as soon as it runs")
+            .hint("name another one: `innkeeper logs FILE`"),
+    ])
+}
+
+/// What is read, for the views that read it once.
+struct Scanner<'a> {
+    parts: &'a [Part],
+    is_quiet: bool,
+}
+
+impl Scanner<'_> {
+    fn groups(&self, look: &Look<'_>, json: bool) -> Result<Exit, Vec<Error>> {
+        let mut summary = Summary::default();
+        let oddities = scan::run(self.parts, look.filter, self.is_quiet, &mut summary);
+        oddities.tell();
+        if json {
+            let text = summary
+                .for_programs(look, &oddities)
+                .map_err(|error| vec![Error::new("cannot write JSON").caused_by(error)])?;
+            ui::line(&text);
+        } else if summary.visits() > 0 {
+            ui::text(&summary.told(look));
+        } else if !self.is_quiet {
+            self.tell_of_nothing(look);
+        }
+        Ok(exit(&oddities, summary.visits()))
+    }
+
+    /// Why there is nothing to be seen.
+    fn tell_of_nothing(&self, look: &Look<'_>) {
+        let mut last = Last::default();
+        let everything = Filter::default();
+        // Those of standard input are gone.
+        if !self.parts.contains(&Part::Stdin) {
+            for part in self.parts.iter().rev() {
+                scan::run(std::slice::from_ref(part), &everything, true, &mut last);
+                if last.0.is_some() {
+                    break;
+                }
+            }
+        }
+        let what = if look.filter.is_of_visitors() { "no such visit" } else { "no visit" };
+        ui::notice(&format!("{}: {what}; {}", period(look), last_told(last.0, look.zone)));
+    }
+
+    fn count(&self, filter: &Filter) -> Result<Exit, Vec<Error>> {
+        let mut count = Count(0);
+        let oddities = scan::run(self.parts, filter, self.is_quiet, &mut count);
+        oddities.tell();
+        ui::line(&count.0.to_string());
+        Ok(exit(&oddities, count.0))
+    }
+
+    fn raw(&self, filter: &Filter, zone: &TimeZone) -> Result<Exit, Vec<Error>> {
+        let form = Following::Raw;
+        let mut printer =
+            Printer { form, zone, data: Data::open(), lines: Vec::new(), taken: 0, failed: None };
+        let oddities =
+            scan::run(self.parts, filter, self.is_quiet || printer.data.is_watched(), &mut printer);
+        printer.ended(&oddities, Exit::No).map_err(|error| vec![error])
+    }
+}
+
+/// As `grep` does: found, not found, not able to tell.
+fn exit(oddities: &Oddities, found: u64) -> Exit {
+    match found {
+        _ if !oddities.failures.is_empty() => Exit::Unanswered,
+        0 => Exit::No,
+        _ => Exit::Yes,
+    }
+}
+
+/// How many visits there are.
+struct Count(u64);
+
+impl Taker for Count {
+    #[inline]
+    fn take(&mut self, _: &[u8], line: &Line<'_>) {
+        if line.verdict.is_some() {
+            self.0 = self.0.saturating_add(line.count);
+        }
+    }
+}
+
+/// When something happened last.
+#[derive(Default)]
+struct Last(Option<Stamp>);
+
+impl Taker for Last {
+    fn take(&mut self, _: &[u8], line: &Line<'_>) {
+        self.0 = self.0.max(Some(line.time));
+    }
+}
+
+/// Prints each line as soon as nothing more is there at once.
+struct Printer<'a> {
+    form: Following,
+    zone: &'a TimeZone,
+    data: Data,
+    lines: Vec<u8>,
+    taken: u64,
+    failed: Option<io::Error>,
+}
+
+impl Taker for Printer<'_> {
+    fn take(&mut self, bytes: &[u8], line: &Line<'_>) {
+        self.taken += 1;
+        told::put(bytes, line, self.form, self.zone, &mut self.lines);
+    }
+
+    fn pause(&mut self) -> Flow {
+        if self.lines.is_empty() {
+            return Flow::Goes;
+        }
+        let written = self.data.put(&self.lines);
+        self.lines.clear();
+        match written {
+            Ok(Delivery::Taken) => Flow::Goes,
+            Ok(Delivery::Closed) => Flow::Ends,
+            Err(error) => {
+                self.failed = Some(error);
+                Flow::Ends
+            }
+        }
+    }
+}
+
+impl Printer<'_> {
+    /// Prints what is left; `otherwise` is the answer when there was nothing.
+    fn ended(mut self, oddities: &Oddities, otherwise: Exit) -> Result<Exit, Error> {
+        self.pause();
+        oddities.tell();
+        if let Some(error) = self.failed {
+            return Err(Error::new("cannot write the lines").caused_by(error));
+        }
+        Ok(match exit(oddities, self.taken) {
+            Exit::No => otherwise,
+            exit => exit,
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! Reads the parts one after the other and hands on the lines that are wanted.
+
+use std::fs::File;
+use std::io::{self, Read};
+
+use super::filter::Filter;
+use super::line::Line;
+use super::lines::{Batch, Lines, each};
+use super::parts::Part;
+use crate::error::Error;
+use crate::ui::{self, Progress, Unit};
+
+/// Who takes the lines.
+pub trait Taker {
+    /// A line that is wanted, as it stands in the file without its end, and taken apart.
+    fn take(&mut self, bytes: &[u8], line: &Line<'_>);
+
+    /// For now there are no more lines: whoever writes them should.
+    fn pause(&mut self) -> Flow {
+        Flow::Goes
+    }
+}
+
+/// Whether somebody wants more.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Flow {
+    /// Yes.
+    Goes,
+    /// Nobody reads any more.
+    Ends,
+}
+
+/// What was odd.
+#[derive(Debug, Default)]
+pub struct Oddities {
+    /// How many lines could not be read.
+    pub unreadable: u64,
+    /// The first of them, for people: `audit.jsonl:41`.
+    first: Option<String>,
+    /// What kept a part from being read.
+    pub failures: Vec<Error>,
+}
+
+impl Oddities {
+    /// Tells of them on stderr.
+    pub fn tell(&self) {
+        self.failures.iter().for_each(ui::error);
+        if let Some(first) = &self.first {
+            let lines = if self.unreadable == 1 { "a line that is" } else { "lines that are" };
+            let many = if self.unreadable == 1 { String::new() } else { format!("{} ", self.unreadable) };
+            let of = if self.unreadable == 1 { "" } else { ", the first of them" };
+            ui::warning(&format!("left out {many}{lines} none of a log{of}: {first}"));
+        }
+    }
+}
+
+/// Below this size nobody has to wait, in bytes.
+const SHORT: u64 = 50_000_000;
+
+/// Hands every line of `parts` that `filter` takes to `taker`. A part that cannot be read keeps nobody from the others.
+pub fn run(parts: &[Part], filter: &Filter, is_quiet: bool, taker: &mut impl Taker) -> Oddities {
+    let mut oddities = Oddities::default();
+    let size: u64 = parts.iter().map(size).sum();
+    let progress =
+        if is_quiet || size < SHORT { Progress::hidden() } else { Progress::new(Unit::Bytes, Some(size)) };
+    for part in parts {
+        match one(part, filter, &progress, &mut oddities, taker) {
+            Ok(Flow::Goes) => {}
+            Ok(Flow::Ends) => break,
+            Err(error) => oddities
+                .failures
+                .push(Error::new(format!("cannot read all of `{}`", part.name())).caused_by(error)),
+        }
+    }
+    drop(progress);
+    oddities
+}
+
+fn size(part: &Part) -> u64 {
+    match part {
+        Part::Stdin => 0,
+        Part::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
+    }
+}
+
+fn one(
+    part: &Part,
+    filter: &Filter,
+    progress: &Progress,
+    oddities: &mut Oddities,
+    taker: &mut impl Taker,
+) -> io::Result<Flow> {
+    let Some(opened) = part.open(filter.since, filter.until)? else {
+        progress.advance(size(part));
+        return Ok(Flow::Goes);
+    };
+    // What is not read is done as well.
+    progress.advance(size(part).saturating_sub(opened.size.unwrap_or_default()));
+    let mut lines = Lines::of(opened.stream);
+    let (mut number, mut told) = (0_u64, 0);
+    loop {
+        let mut odd = |number: u64| {
+            oddities.unreadable += 1;
+            if oddities.first.is_none() {
+                let before = lines_before(part, opened.offset);
+                oddities.first = Some(format!("{}:{}", part.name(), before + number));
+            }
+        };
+        let ended = match lines.next()? {
+            Batch::Whole(batch) => {
+                for bytes in each(batch) {
+                    number += 1;
+                    if filter.drops(bytes) {
+                        continue;
+                    }
+                    match Line::read(bytes) {
+                        Some(line) if filter.takes(&line) => taker.take(bytes, &line),
+                        Some(_) => {}
+                        None if bytes.trim_ascii().is_empty() => {}
+                        None => odd(number),
+                    }
+                }
+                false
+            }
+            Batch::TooLong => {
+                number += 1;
+                odd(number);
+                false
+            }
+            Batch::End(rest) => {
+                match Line::read(rest) {
+                    Some(line) if filter.takes(&line) => taker.take(rest, &line),
+                    Some(_) => {}
+                    None if rest.is_empty() => {}
+                    None => odd(number + 1),
+                }
+                true
+            }
+        };
+        if taker.pause() == Flow::Ends {
+            return Ok(Flow::Ends);
+        }
+        if ended {
+            return Ok(Flow::Goes);
+        }
+        let consumed = lines.stream().consumed();
+        progress.advance(consumed - told);
+        told = consumed;
+    }
+}
+
+/// How many lines a file has before `offset`: counted only when somebody has to be told.
+fn lines_before(part: &Part, offset: u64) -> u64 {
+    let Part::File(path) = part else { return 0 };
+    let Some(mut file) = File::open(path).ok().filter(|_| offset > 0).map(|file| file.take(offset)) else {
+        return 0;
+    };
+    let mut memory = vec![0; 64 * 1024];
+    let mut lines = 0;
+    while let Ok(count @ 1..) = file.read(&mut memory) {
+        lines += memchr::memchr_iter(b'\n', &memory[..count]).count() as u64;
+    }
+    lines
+}

@@ -1,0 +1,289 @@
+//! What a server shows to those who connect: its certificates, the versions of TLS that it takes, its protocol. And
+//! the authorities that this computer trusts.
+//!
+//! Blocks; for commands. Nothing is trusted and nothing is sent but handshakes.
+
+mod hello;
+
+use std::io::{self, ErrorKind, Read, Write};
+use std::net::{TcpStream, ToSocketAddrs as _};
+use std::sync::{Arc, Mutex, PoisonError};
+use std::time::{Duration, Instant};
+
+use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
+use rustls::crypto::ring;
+use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
+use rustls::version::{TLS12, TLS13};
+use rustls::{
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme,
+    SupportedProtocolVersion,
+};
+
+use crate::cert::inspection::{Answer, Protocol, Roots};
+use crate::error::Error;
+
+/// The authorities that this computer trusts; none where it keeps none.
+#[must_use]
+pub fn system_roots() -> Roots {
+    let found = rustls_native_certs::load_native_certs();
+    Roots::of(found.certs.into_iter().map(|certificate| certificate.to_vec()))
+}
+
+/// Connects to `host` (a name or an address, without brackets) and looks at what it shows.
+///
+/// # Errors
+/// A name that nobody knows, nobody who answers within five seconds, an answer that is neither TLS nor http.
+pub fn probe(host: &str, port: u16) -> Result<Answer, Error> {
+    let server = Server::find(host, port)?;
+    let first = match server.handshake(&[&TLS13, &TLS12]) {
+        Ok(first) => first,
+        Err(failure) => return server.in_clear(failure),
+    };
+    let mut protocols = server.old();
+    // The second asks with more curves and ciphers than rustls has.
+    if server.handshake(&[&TLS12]).is_ok() || server.takes(Protocol::Tls12) {
+        protocols.push(Protocol::Tls12);
+    }
+    if server.handshake(&[&TLS13]).is_ok() {
+        protocols.push(Protocol::Tls13);
+    }
+    Ok(Answer::Tls { chain: first.chain, protocols, alpn: first.alpn })
+}
+
+/// How long it may take to connect, and how long to shake hands.
+const LIMIT: Duration = Duration::from_secs(5);
+
+/// How long an answer in clear may take, of one who has not said a word so far.
+const SHORT: Duration = Duration::from_secs(2);
+
+/// Who is asked.
+struct Server<'a> {
+    host: &'a str,
+    port: u16,
+    addresses: Vec<std::net::SocketAddr>,
+}
+
+/// What came of a handshake.
+struct Shown {
+    chain: Vec<Vec<u8>>,
+    alpn: Option<String>,
+}
+
+/// Why there was none.
+struct Failure {
+    error: io::Error,
+    /// The first bytes that came in its place.
+    start: Vec<u8>,
+}
+
+impl<'a> Server<'a> {
+    fn find(host: &'a str, port: u16) -> Result<Self, Error> {
+        let addresses = (host, port).to_socket_addrs().map_err(|error| {
+            Error::new(format!("nobody knows the name `{host}`"))
+                .caused_by(error)
+                .hint("ask for the address in its place, as in `innkeeper cert check 192.168.0.7:8000`")
+        })?;
+        let server = Self { host, port, addresses: addresses.collect() };
+        // Whether it is there at all is told apart from what it says.
+        server.connect().map_err(|error| {
+            Error::new(format!("nobody answers at {}", server.name()))
+                .caused_by(error)
+                .hint("if it is this computer, start it: `innkeeper serve`")
+        })?;
+        Ok(server)
+    }
+
+    fn name(&self) -> String {
+        if self.host.contains(':') {
+            format!("[{}]:{}", self.host, self.port)
+        } else {
+            format!("{}:{}", self.host, self.port)
+        }
+    }
+
+    /// The first address that answers.
+    fn connect(&self) -> io::Result<Timed> {
+        let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
+        let deadline = Instant::now() + LIMIT;
+        for address in &self.addresses {
+            match TcpStream::connect_timeout(address, remaining(deadline)?) {
+                Ok(stream) => {
+                    return Ok(Timed { stream, deadline: Instant::now() + LIMIT, start: Vec::new() });
+                }
+                Err(error) => failure = error,
+            }
+        }
+        Err(failure)
+    }
+
+    /// Shakes hands in one of `versions`. It succeeds when a certificate came, whatever came after it.
+    fn handshake(&self, versions: &[&'static SupportedProtocolVersion]) -> Result<Shown, Failure> {
+        let failed = |error: io::Error| Failure { error, start: Vec::new() };
+        let seen = Arc::new(Witness::default());
+        let tls = |error: TlsError| failed(io::Error::other(error));
+        let mut config = ClientConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(versions)
+            .map_err(tls)?
+            .dangerous()
+            .with_custom_certificate_verifier(Arc::clone(&seen) as Arc<dyn ServerCertVerifier>)
+            .with_no_client_auth();
+        config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
+        let name =
+            ServerName::try_from(self.host.to_owned()).map_err(|error| failed(io::Error::other(error)))?;
+        let mut connection = ClientConnection::new(Arc::new(config), name).map_err(tls)?;
+        let mut stream = self.connect().map_err(failed)?;
+        let mut done = Ok(());
+        while connection.is_handshaking() && done.is_ok() {
+            done = connection.complete_io(&mut stream).map(drop);
+        }
+        let chain = std::mem::take(&mut *seen.chain.lock().unwrap_or_else(PoisonError::into_inner));
+        match done {
+            Err(error) if chain.is_empty() => Err(Failure { error, start: stream.start }),
+            _ => {
+                let alpn = connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
+                Ok(Shown { chain, alpn })
+            }
+        }
+    }
+
+    /// Which of the versions before 1.2 it takes.
+    fn old(&self) -> Vec<Protocol> {
+        let old = [Protocol::Tls10, Protocol::Tls11].into_iter();
+        old.filter(|protocol| self.takes(*protocol)).collect()
+    }
+
+    /// Whether it goes on after a hand-made greeting in `protocol`.
+    fn takes(&self, protocol: Protocol) -> bool {
+        let Ok(mut stream) = self.connect() else { return false };
+        let mut start = [0; hello::ENOUGH];
+        stream.write_all(&hello::client(protocol, self.host)).is_ok()
+            && stream.read_exact(&mut start).is_ok()
+            && hello::answers(&start, protocol)
+    }
+
+    /// There was no handshake in TLS 1.2 or 1.3: is it old, or is it http?
+    fn in_clear(&self, failure: Failure) -> Result<Answer, Error> {
+        if failure.start.starts_with(b"HTTP/") {
+            return Ok(Answer::PlainHttp);
+        }
+        let is_silent = matches!(failure.error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
+        // Who has said nothing to the newest versions says nothing to the oldest, and time is short.
+        let mut protocols = if is_silent { Vec::new() } else { self.old() };
+        // It may have ciphers that rustls has not.
+        protocols.extend((!is_silent && self.takes(Protocol::Tls12)).then_some(Protocol::Tls12));
+        if !protocols.is_empty() {
+            return Ok(Answer::Tls { chain: Vec::new(), protocols, alpn: None });
+        }
+        // Some wait for the end of a line that a handshake does not have.
+        let mut start = [0; 5];
+        let asked = self.connect().and_then(|mut stream| {
+            stream.deadline = Instant::now() + SHORT;
+            stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n")?;
+            stream.read_exact(&mut start)
+        });
+        if asked.is_ok() && start == *b"HTTP/" {
+            return Ok(Answer::PlainHttp);
+        }
+        let error = match failure.error.kind() {
+            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
+                Error::new(format!("{} says nothing for 5 seconds", self.name()))
+            }
+            _ => {
+                Error::new(format!("{} speaks neither https nor http", self.name())).caused_by(failure.error)
+            }
+        };
+        Err(error.hint("name the port of the web app, as it stands in the browser"))
+    }
+}
+
+fn remaining(deadline: Instant) -> io::Result<Duration> {
+    let left = deadline.saturating_duration_since(Instant::now());
+    if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
+}
+
+/// A connection with an end in time, however slowly bytes come.
+struct Timed {
+    stream: TcpStream,
+    deadline: Instant,
+    /// The first bytes that came.
+    start: Vec<u8>,
+}
+
+impl Read for Timed {
+    fn read(&mut self, buffer: &mut [u8]) -> io::Result<usize> {
+        self.stream.set_read_timeout(Some(remaining(self.deadline)?))?;
+        let count = self.stream.read(buffer)?;
+        let wanted = 8usize.saturating_sub(self.start.len()).min(count);
+        self.start.extend_from_slice(&buffer[..wanted]);
+        Ok(count)
+    }
+}
+
+impl Write for Timed {
+    fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
+        self.stream.set_write_timeout(Some(remaining(self.deadline)?))?;
+        self.stream.write(bytes)
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        self.stream.flush()
+    }
+}
+
+/// Takes every certificate and remembers it: it is judged afterwards, and nothing is sent to this server.
+#[derive(Debug, Default)]
+struct Witness {
+    chain: Mutex<Vec<Vec<u8>>>,
+}
+
+impl ServerCertVerifier for Witness {
+    fn verify_server_cert(
+        &self,
+        own: &CertificateDer<'_>,
+        above: &[CertificateDer<'_>],
+        _: &ServerName<'_>,
+        _: &[u8],
+        _: UnixTime,
+    ) -> Result<ServerCertVerified, TlsError> {
+        let chain = std::iter::once(own).chain(above).map(|certificate| certificate.to_vec()).collect();
+        *self.chain.lock().unwrap_or_else(PoisonError::into_inner) = chain;
+        Ok(ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &CertificateDer<'_>,
+        _: &DigitallySignedStruct,
+    ) -> Result<HandshakeSignatureValid, TlsError> {
+        Ok(HandshakeSignatureValid::assertion())
+    }
+
+    /// All that there are: a server with an odd key shall show it.
+    fn supported_verify_schemes(&self) -> Vec<SignatureScheme> {
+        vec![
+            SignatureScheme::ECDSA_NISTP256_SHA256,
+            SignatureScheme::ECDSA_NISTP384_SHA384,
+            SignatureScheme::ECDSA_NISTP521_SHA512,
+            SignatureScheme::ED25519,
+            SignatureScheme::RSA_PSS_SHA256,
+            SignatureScheme::RSA_PSS_SHA384,
+            SignatureScheme::RSA_PSS_SHA512,
+            SignatureScheme::RSA_PKCS1_SHA256,
+            SignatureScheme::RSA_PKCS1_SHA384,
+            SignatureScheme::RSA_PKCS1_SHA512,
+            SignatureScheme::ED448,
+            SignatureScheme::ECDSA_SHA1_Legacy,
+            SignatureScheme::RSA_PKCS1_SHA1,
+        ]
+    }
+}

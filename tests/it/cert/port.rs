@@ -1,0 +1,101 @@
+//! `cert check HOST:PORT`: servers of ours, of http, and of another age.
+
+use std::io::{Read as _, Write as _};
+use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::thread;
+
+use super::made::{Made, alone, redacted, server_now};
+use crate::it::harness::Innkeeper;
+use crate::it::harness::folder::{Folder, golden};
+
+/// What is said to the server on `port`.
+fn told(port: u16, name: &str) -> String {
+    let folder = Folder::with(&[]);
+    let text = folder.told(&["cert", "check", &format!("{name}:{port}")], &[]);
+    text.replace(&format!(":{port}"), ":{port}").replace(&format!(" {port}"), " {port}")
+}
+
+fn pair() -> Made {
+    alone(server_now(&["localhost", "desk.local"]))
+}
+
+#[test]
+fn our_own_server() {
+    let made = pair();
+    let files = [("cert.pem", made.pem.as_bytes()), ("key.pem", made.key.as_bytes())];
+    let server =
+        Innkeeper::start_with("ssl: {enabled: true, certPath: cert.pem, keyPath: key.pem}", "", &files);
+    // By a name that it has, and by one that it has not.
+    let text = told(server.port, "localhost") + &told(server.port, "127.0.0.1");
+    golden("cert-check-port.txt", &redacted(&text, &made.params));
+
+    let folder = Folder::with(&[]);
+    let output = folder.run(&["cert", "check", &format!("https://localhost:{}/", server.port), "--json"]);
+    let rows: serde_json::Value = serde_json::from_slice(&output.stdout).unwrap();
+    assert_eq!(rows[0]["port"]["protocols"], serde_json::json!(["TLS 1.2", "TLS 1.3"]));
+    assert_eq!(rows[0]["port"]["alpn"], "h2");
+    assert_eq!(rows[0]["certificate"]["trust"], "self-signed");
+    assert_eq!(output.status.code(), Some(0));
+}
+
+#[test]
+fn a_server_of_http() {
+    let server = Innkeeper::start("", "");
+    golden("cert-check-http.txt", &told(server.port, "127.0.0.1"));
+}
+
+/// Answers every connection with what `answer` makes of its first bytes.
+fn answering(answer: fn(&[u8]) -> Vec<u8>) -> u16 {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    // It ends with the test's process.
+    thread::spawn(move || {
+        for stream in listener.incoming() {
+            let mut stream: TcpStream = stream.unwrap();
+            thread::spawn(move || {
+                let mut greeting = [0; 4096];
+                let count = stream.read(&mut greeting).unwrap_or_default();
+                let _ = stream.write_all(&answer(&greeting[..count]));
+            });
+        }
+    });
+    port
+}
+
+/// An alert: handshake failure.
+const ALERT: [u8; 7] = [21, 3, 1, 0, 2, 2, 40];
+
+#[test]
+fn a_server_of_another_age() {
+    // It takes whom it understands: the version stands in the greeting, behind the heads of record and message.
+    let old = answering(|greeting| match greeting {
+        [22, _, _, _, _, 1, _, _, _, 3, version @ 1..=2, ..] => {
+            vec![22, 3, *version, 0, 42, 2, 0, 0, 38, 3, *version]
+        }
+        _ => ALERT.to_vec(),
+    });
+    let mute = answering(|_| Vec::new());
+    let strange = answering(|_| b"220 mail.example ESMTP\r\n".to_vec());
+    // Waits for the end of a line, and then speaks http.
+    let slow = answering(|greeting| match greeting {
+        [22, ..] => Vec::new(),
+        _ => b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec(),
+    });
+    let text = [old, mute, strange, slow].map(|port| told(port, "127.0.0.1")).concat();
+    golden("cert-check-old.txt", &text);
+}
+
+#[test]
+fn nobody_there() {
+    // Bound and not listening: nobody else gets the port, and nobody answers.
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    let port = socket.local_addr().unwrap().as_socket().unwrap().port();
+    let text = told(port, "127.0.0.1");
+    assert_eq!(
+        text,
+        "$ innkeeper cert check 127.0.0.1:{port}\n! error: nobody answers at 127.0.0.1:{port}\n\
+         !   caused by: Connection refused (os error 111)\n\
+         ! hint: if it is this computer, start it: `innkeeper serve`\nexit 2\n\n"
+    );
+}
