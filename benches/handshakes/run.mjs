@@ -327,7 +327,7 @@ function spent(pid) {
 }
 
 function percentile(values, share) {
-  const sorted = [...values].sort((one, other_) => one - other_);
+  const sorted = [...values].sort((one, another) => one - another);
   return sorted[Math.min(sorted.length - 1, Math.floor((sorted.length * share) / 100))];
 }
 
