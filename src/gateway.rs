@@ -72,7 +72,6 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
-use crate::record::event::{Kind, Raw};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
 use journal::Journal;
@@ -178,7 +177,7 @@ impl Server {
             }
         }
         if let Some(audit) = self.journal.audit() {
-            audit.tell(Kind::<Raw<'_>>::Stop);
+            audit.stop();
         }
         self.journal.close();
         Ok(())

@@ -25,6 +25,7 @@ mod it {
     mod gateway {
         mod admission;
         mod alone;
+        mod audit;
         mod changes;
         mod forwarding;
         mod guessing;
