@@ -13,5 +13,6 @@ import './topics/door.js';
 import './topics/upstream-down.js';
 import './topics/settings-file.js';
 import './topics/accounts.js';
+import './topics/logs.js';
 
 after(endAll);
