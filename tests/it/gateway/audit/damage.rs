@@ -106,7 +106,7 @@ fn a_server_that_is_killed_leaves_whole_lines() {
         });
         assert_eq!(server.ended().status.code(), None);
         let text = fs::read_to_string(&path).unwrap();
-        let whole = &text[..text.rfind('\n').unwrap() + 1];
+        let whole = &text[..=text.rfind('\n').unwrap()];
         for line in whole.lines() {
             assert!(
                 matches!(line.parse::<Event>().unwrap().kind, Kind::Visit(_) | Kind::Start { .. }),
