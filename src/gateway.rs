@@ -88,7 +88,6 @@ use std::time::Instant;
 use tokio::sync::watch as channel;
 
 use crate::error::Error;
-use crate::record::event::{Kind, Raw};
 use certificates::{Certificates, Following, Look};
 use gate::{Gate, Limits, Shared};
 use heartbeat::Heartbeat;
@@ -204,7 +203,7 @@ impl Server {
             }
         }
         if let Some(audit) = self.journal.audit() {
-            audit.tell(Kind::<Raw<'_>>::Stop);
+            audit.stop();
         }
         self.journal.close();
         Ok(())

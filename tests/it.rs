@@ -33,6 +33,7 @@ mod it {
         mod admission;
         mod alone;
         mod certificates;
+        mod audit;
         mod changes;
         mod clear;
         mod forwarding;

@@ -41,16 +41,11 @@ const ARGON2ID =
  * text that its configuration takes. The first way is what its own manual or tool suggests.
  */
 export const PEERS = {
-  innkeeper: {
-    program: INNKEEPER,
-    config: 'innkeeper.yaml',
-    arguments: (config) => ['serve', '--config', config],
-    passwords: { argon2id: ARGON2ID },
-    signIn: signInByForm,
-    // Its access.log has SillyTavern's form: a line for each new visitor, not for each request.
-    logsVisitors: true,
-    version: [INNKEEPER, '--version'],
-  },
+  // By default the first visit of each visitor an hour is written to audit.jsonl, and every refusal.
+  innkeeper: innkeeper({ audited: true, visits: 'new' }),
+  // The same, and every request is written to audit.jsonl, with compression of what has grown old.
+  'innkeeper-audit-all': innkeeper({ audited: true, visits: 'all' }),
+  'innkeeper-no-audit': innkeeper({ audited: false, visits: 'new' }),
   nginx: {
     program: 'nginx',
     config: 'nginx.conf',
@@ -74,6 +69,21 @@ export const PEERS = {
     version: ['caddy', 'version'],
   },
 };
+
+/** Innkeeper with these settings of its audit log. */
+function innkeeper(values) {
+  return {
+    program: INNKEEPER,
+    config: 'innkeeper.yaml',
+    values,
+    arguments: (config) => ['serve', '--config', config],
+    passwords: { argon2id: ARGON2ID },
+    signIn: signInByForm,
+    // Its access.log has SillyTavern's form: a line for each new visitor, not for each request.
+    logsVisitors: true,
+    version: [INNKEEPER, '--version'],
+  };
+}
 
 /** What is measured in a case: `{ peer, password? }`, one for each peer and each way it stores the password. */
 export function contestants(names, policy) {
@@ -144,7 +154,7 @@ export async function startUpstream(scratch) {
 export async function startPeer(scratch, { peer, password }, upstream, list = LIST) {
   const { program, config, passwords, logIsStandardOutput, arguments: argumentsOf } = PEERS[peer];
   const stored = password && passwords[password];
-  const values = { upstream, list, password: stored };
+  const values = { upstream, list, password: stored, ...PEERS[peer].values };
   return start(scratch, config, values, (file, folder) => {
     // The account the workers run under must be able to read the password file at every request.
     if (peer === 'nginx' && stored) writeFileSync(path.join(folder, 'htpasswd'), `user:${stored}\n`, { mode: 0o644 });

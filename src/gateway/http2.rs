@@ -287,23 +287,19 @@ impl Body for Said {
         mut self: Pin<&mut Self>,
         cx: &mut Context<'_>,
     ) -> Poll<Option<Result<Frame<Bytes>, Self::Error>>> {
-        match ready!(Pin::new(&mut self.body).poll_frame(cx)) {
-            Some(frame) => {
-                let is_last = self.body.is_end_stream();
-                if let (Some(trail), Ok(frame)) = (&mut self.trail, &frame) {
-                    trail.carried(0, frame.data_ref().map_or(0, Bytes::len) as u64);
-                    if is_last {
-                        trail.is_whole();
-                    }
-                }
-                Poll::Ready(Some(frame.map_err(Into::into)))
+        let frame = ready!(Pin::new(&mut self.body).poll_frame(cx));
+        let is_last = frame.is_none() || self.body.is_end_stream();
+        if let Some(trail) = &mut self.trail {
+            if let Some(Ok(frame)) = &frame {
+                trail.carried(0, frame.data_ref().map_or(0, Bytes::len) as u64);
             }
-            None => {
-                if let Some(trail) = &mut self.trail {
-                    trail.is_whole();
-                }
-                self.leftover.poll(cx).map(|()| None)
+            if is_last && !matches!(frame, Some(Err(_))) {
+                trail.is_whole();
             }
+        }
+        match frame {
+            Some(frame) => Poll::Ready(Some(frame.map_err(Into::into))),
+            None => self.leftover.poll(cx).map(|()| None),
         }
     }
 

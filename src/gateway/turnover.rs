@@ -17,8 +17,8 @@ pub fn tell(audit: &Audit, before: &Addresses, now: &Addresses) {
     // Of a million entries most are where they were.
     let same = before.iter().zip(&now).take_while(|(before, now)| key(before) == key(now)).count();
     let (before, now) = (&before[same..], &now[same..]);
-    tell_each(audit, "revoke", missing(before, now), |entry| Kind::Revoke(entry));
-    tell_each(audit, "approve", missing(now, before), |entry| Kind::Approve(entry));
+    tell_each(audit, "revoke", missing(before, now), revoke);
+    tell_each(audit, "approve", missing(now, before), approve);
 }
 
 fn rules(addresses: &Addresses) -> Vec<Rule<'_>> {
@@ -46,6 +46,15 @@ fn until<'a>(rule: &Rule<'a>) -> Option<&'a str> {
         Stay::Guest => Some(""),
         Stay::GuestUntil(until) => Some(until),
     }
+}
+
+// Functions rather than the variants, which are not general enough: each text lives for as long as its own entry.
+const fn approve(entry: Entry<Raw<'_>>) -> Kind<Raw<'_>> {
+    Kind::Approve(entry)
+}
+
+const fn revoke(entry: Entry<Raw<'_>>) -> Kind<Raw<'_>> {
+    Kind::Revoke(entry)
 }
 
 fn tell_each<'r, 'a: 'r>(

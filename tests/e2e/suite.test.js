@@ -14,5 +14,6 @@ import './topics/upstream-down.js';
 import './topics/settings-file.js';
 import './topics/accounts.js';
 import './topics/certificates.js';
+import './topics/logs.js';
 
 after(endAll);

@@ -209,6 +209,12 @@ impl Audit {
         self.desk.put(&line, &[]);
     }
 
+    /// Writes that the server has stopped, after whatever was held back.
+    pub fn stop(&self) {
+        lock(&self.desk.waiting).tell_floods(Duration::MAX, &mut Clock::default());
+        self.tell(Kind::<Raw<'_>>::Stop);
+    }
+
     /// Opens the files anew, for whoever has moved them away.
     pub fn reopen(&self) {
         lock(&self.desk.waiting).reopens = true;

@@ -95,6 +95,18 @@ impl Secure {
         })
     }
 
+    /// Sends a request over a connection of its own and reads its answer as far as it goes.
+    pub fn ask_once(&self, source: &str, request: Request<Full<Bytes>>) {
+        let mut sender = self.http2(source);
+        self.wait(async {
+            sender.ready().await.unwrap();
+            // Whether it was cut off is looked at elsewhere.
+            if let Ok(answer) = sender.send_request(request).await {
+                let _ = read(answer.into_body()).await;
+            }
+        });
+    }
+
     /// The next piece of a body; `None`: it was cut off.
     pub fn next(&self, body: &mut Incoming) -> Option<String> {
         self.wait(async {

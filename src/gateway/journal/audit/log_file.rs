@@ -117,6 +117,12 @@ impl LogFile {
         let (written, result) = write_as_far_as_possible(&open.file, &batch);
         if let Err(error) = result {
             let whole = open.mend(&batch[..written]);
+            if whole >= before
+                && let Health::Failing { lost, .. } = &mut self.health
+            {
+                // It is written how many were lost so far.
+                *lost = 0;
+            }
             // The line of the gap was one more.
             return self.fail(&error, lines.saturating_sub(whole.saturating_sub(before)), say);
         }

@@ -67,21 +67,22 @@ fn write_compressed(source: &mut File, copy: &Path) -> io::Result<()> {
 /// the checksum and length at its end (RFC 1952, section 2.3.1).
 fn is_compressed_in(plain: &mut File, compressed: &Path) -> io::Result<bool> {
     let Ok(mut compressed) = File::open(compressed) else { return Ok(false) };
-    let mut trailer = [0; 8];
-    if compressed.seek(SeekFrom::End(-8)).is_err() || compressed.read_exact(&mut trailer).is_err() {
+    let (mut checksum, mut length) = ([0; 4], [0; 4]);
+    if compressed.seek(SeekFrom::End(-8)).is_err()
+        || compressed.read_exact(&mut checksum).is_err()
+        || compressed.read_exact(&mut length).is_err()
+    {
         return Ok(false);
     }
-    let length = plain.metadata()?.len();
-    let [a, b, c, d, e, f, g, h] = trailer;
-    // Its length is written modulo 2^32.
-    if u64::from(u32::from_le_bytes([e, f, g, h])) != length % (1 << 32) {
+    // The length is written modulo 2^32.
+    if u64::from(u32::from_le_bytes(length)) != plain.metadata()?.len() % (1 << 32) {
         return Ok(false);
     }
     let mut crc = Crc::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
         match plain.read(&mut buffer) {
-            Ok(0) => return Ok(crc.sum() == u32::from_le_bytes([a, b, c, d])),
+            Ok(0) => return Ok(crc.sum() == u32::from_le_bytes(checksum)),
             Ok(count) => crc.update(&buffer[..count]),
             Err(error) if error.kind() == io::ErrorKind::Interrupted => {}
             Err(error) => return Err(error),
