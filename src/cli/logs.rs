@@ -92,7 +92,7 @@ pub(super) fn command() -> Command {
                 "audit.jsonl or access.log, compressed or not; `-` is standard input [default: that of the settings]",
             ),
         )
-        .arg(switch("follow", "Show each event as it comes, until Ctrl-C; through rotation too").short('f'))
+        .arg(switch("follow", "Show each event as it comes, until Ctrl-C; through rotation too").short('f').conflicts_with("until"))
         .arg(text("since", "TIME", "From then on: 30m, 2h, 7d, today, yesterday, 10:00, 2026-11-23, \"2026-11-23 10:00\" (local time), or RFC 3339 [default of the grouped view: 1h]"))
         .arg(text("until", "TIME", "Before then; in the same forms"))
         .arg(text("ip", "PATTERN", "Of these clients: 192.168.0.7, 192.168.0.0/16, 192.168.*, 10.0.0.1-10.0.0.9"))

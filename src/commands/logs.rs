@@ -119,11 +119,12 @@ impl Source {
         }
         let begin = match filter.since {
             Some(_) => {
-                // What is written meanwhile is behind this.
-                let size = file.metadata().map_or(0, |metadata| metadata.len());
-                let oddities = scan::run(&self.parts, filter, logs.quiet, &mut printer);
-                oddities.tell();
-                Begin::Behind(size)
+                let itself = Part::File(file.clone());
+                let older: Vec<Part> = self.parts.iter().filter(|part| **part != itself).cloned().collect();
+                scan::run(&older, filter, logs.quiet, &mut printer).tell();
+                // The rest is read by whoever follows, so that no line comes twice or never.
+                let opened = itself.open(filter.since, None).ok().flatten();
+                Begin::Behind(opened.map_or(0, |opened| opened.offset))
             }
             None => Begin::WithLast,
         };

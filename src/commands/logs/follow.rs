@@ -28,7 +28,7 @@ pub const LAST: usize = 10;
 pub enum Begin {
     /// With the last [`LAST`] that are wanted.
     WithLast,
-    /// Behind so many bytes, which somebody has read.
+    /// Behind so many bytes, with everything that is wanted.
     Behind(u64),
 }
 
