@@ -32,8 +32,8 @@ mod it {
     mod gateway {
         mod admission;
         mod alone;
-        mod certificates;
         mod audit;
+        mod certificates;
         mod changes;
         mod clear;
         mod forwarding;

@@ -22,7 +22,6 @@ use std::time::{Duration, Instant};
 use jiff::Timestamp;
 
 use crate::error::Error;
-use crate::record::event::{Kind, Raw};
 use crate::record::{AccessLine, Escaped, escape};
 use audit::{Audit, AuditOptions};
 use repeats::{Repeats, Seen, Turn, WhenFull};
@@ -241,14 +240,6 @@ impl Journal {
     #[must_use]
     pub fn audit(&self) -> Option<&Audit> {
         self.desk.audit.get()
-    }
-
-    /// Something happened to a certificate: `text` for the audit log, with until when it counts.
-    pub fn certificate(&self, text: &str, expires: Option<&str>) {
-        if let Some(audit) = self.audit() {
-            let expires = expires.map(|expires| Raw(expires.as_bytes()));
-            audit.tell(Kind::Certificate { text: Raw(text.as_bytes()), expires });
-        }
     }
 
     /// Says `text` on stdout.

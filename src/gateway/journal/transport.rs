@@ -3,8 +3,11 @@
 use std::net::IpAddr;
 use std::time::SystemTime;
 
+use jiff::Timestamp;
+
 use super::Journal;
 use crate::error::Error;
+use crate::record::event::{Kind, Raw};
 
 /// Why a handshake came to nothing.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -22,20 +25,30 @@ pub enum HandshakeFailure {
 impl Journal {
     /// A certificate took the place of another, and is valid until `expires`.
     pub fn certificate_renewed(&self, text: String, expires: Option<SystemTime>) {
-        let _ = expires;
+        self.audit_certificate(&text, expires);
         self.note(text);
     }
 
     /// A certificate cannot be read, and the one of before stays.
     pub fn certificate_refused(&self, error: Error) {
+        self.audit_certificate(&error.to_string(), None);
         self.error(error);
         self.warn("the certificate cannot be read; the last good one stays in force");
     }
 
     /// A certificate has ended, or will soon.
     pub fn certificate_expires(&self, text: String, expires: SystemTime) {
-        let _ = expires;
+        self.audit_certificate(&text, Some(expires));
         self.warn(text);
+    }
+
+    /// Writes what happened to a certificate to the audit log.
+    pub fn audit_certificate(&self, text: &str, expires: Option<SystemTime>) {
+        let Some(audit) = self.audit() else { return };
+        let expires = expires.and_then(|expires| Timestamp::try_from(expires).ok());
+        let expires = expires.map(|expires| format!("{expires:.0}"));
+        let expires = expires.as_deref().map(|expires| Raw(expires.as_bytes()));
+        audit.tell(Kind::Certificate { text: Raw(text.as_bytes()), expires });
     }
 
     /// A client at `address` did not get to shake hands; told once in 60 seconds for each address and reason.
