@@ -38,7 +38,8 @@ impl Name {
     }
 
     /// Whether an authority that may vouch for this host, and so for all below it, could vouch for strangers' servers.
-    pub(super) fn is_top_level(&self) -> bool {
+    #[must_use]
+    pub fn is_top_level(&self) -> bool {
         let Self::Host(host) = self else { return false };
         !host.contains('.') && (host.len() <= 2 || TOP_LEVEL.contains(&host.as_str()))
     }

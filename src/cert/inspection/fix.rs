@@ -2,6 +2,7 @@
 
 use super::Origin;
 use super::finding::{Danger, Exposure, Finding, Limit};
+use super::name::Name;
 use crate::error::quoted;
 
 /// Where the certificate came from, which decides what is to be typed.
@@ -96,7 +97,7 @@ pub(super) fn of(finding: &Finding, place: &Place, origin: Origin) -> Vec<String
         },
         Finding::BareName { above, .. } => with_name(above, place, origin).into_iter().take(1).collect(),
         Finding::NameMissing { name, .. } => with_name(&name.to_string(), place, origin),
-        Finding::OwnNamesMissing { instead, .. } => own_names(instead.as_deref(), place, origin),
+        Finding::OwnNamesMissing { names, instead } => own_names(names, instead.as_deref(), place, origin),
         Finding::SelfSigned { .. } => match place {
             Place::Files { .. } => vec![format!(
                 "for one that devices can trust: `innkeeper cert create --apply{}`, then `innkeeper cert trust`",
@@ -179,13 +180,15 @@ fn with_name(name: &str, place: &Place, origin: Origin) -> Vec<String> {
     }
 }
 
-fn own_names(instead: Option<&str>, place: &Place, origin: Origin) -> Vec<String> {
+fn own_names(names: &[Name], instead: Option<&str>, place: &Place, origin: Origin) -> Vec<String> {
     let mut fixes: Vec<String> =
         instead.map(|name| format!("type `https://{name}` where it is known")).into_iter().collect();
-    let new = format!("make one that names them: `innkeeper cert create --apply{}`", place.flag());
-    match origin {
-        Origin::Own => fixes.insert(0, new),
-        Origin::Public => {}
+    if origin == Origin::Own {
+        let names: Vec<String> = names.iter().map(|name| quoted(&name.to_string())).collect();
+        let flag = place.flag();
+        // By name: of its own accord it leaves some out.
+        let new = format!("innkeeper cert create --host {} --apply{flag}", names.join(" "));
+        fixes.insert(0, format!("make one that names them: `{new}`"));
     }
     fixes
 }

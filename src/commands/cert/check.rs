@@ -3,12 +3,14 @@
 mod json;
 mod pair;
 
+use std::net::IpAddr;
 use std::time::SystemTime;
 
 pub use self::pair::of_settings;
 
 use self::pair::Files;
 use super::super::sources::{Sources, Speech, config_flag};
+use crate::cert::authority;
 use crate::cert::inspection::name::Name;
 use crate::cert::inspection::{Inspection, Material, Roots, Terms};
 use crate::cli::{Check, Passphrase, Subject};
@@ -102,8 +104,9 @@ struct Wanted {
 impl Wanted {
     /// `asked`, and what this computer is called.
     fn of(asked: &[Name]) -> Self {
-        let names = names::own_names().into_iter().filter_map(|name| name.parse().ok());
-        let addresses = names::own_addresses().into_iter().map(Name::Address);
+        let names = names::own_names().into_iter().filter(|name| is_a_computer(name));
+        let names = names.filter_map(|name| name.parse().ok());
+        let addresses = names::own_addresses().into_iter().filter(is_at_home).map(Name::Address);
         let mut own = vec![Name::Dns("localhost".to_owned())];
         for name in names.chain(addresses) {
             if !own.contains(&name) {
@@ -117,6 +120,23 @@ impl Wanted {
     fn retain(&mut self, is_open: impl Fn(&Name) -> bool) {
         self.asked.retain(&is_open);
         self.own.retain(&is_open);
+    }
+}
+
+/// Whether a certificate may name it: `dev` alone would be all of that part of the internet.
+fn is_a_computer(name: &str) -> bool {
+    name.parse::<authority::Name>().is_ok_and(|name| !name.is_top_level())
+}
+
+/// Whether people would type it at home: a public one changes, and has a name where it is used.
+fn is_at_home(address: &IpAddr) -> bool {
+    match address {
+        IpAddr::V4(address) => {
+            let [first, second, ..] = address.octets();
+            // The second is Tailscale's, RFC 6598.
+            address.is_private() || first == 100 && second & 0xc0 == 64
+        }
+        IpAddr::V6(address) => address.is_unique_local(),
     }
 }
 
