@@ -1,5 +1,6 @@
 //! `innkeeper cert create` and `cert trust`, and the renewal by `serve`: files, modes, settings and every word said.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -63,15 +64,12 @@ fn without_days(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some(letter) = rest.chars().next() {
-        match rest.get(..10).filter(|word| is_day(word)) {
-            Some(day) => {
-                out.push_str("{day}");
-                rest = &rest[day.len()..];
-            }
-            None => {
-                out.push(letter);
-                rest = &rest[letter.len_utf8()..];
-            }
+        if let Some(day) = rest.get(..10).filter(|word| is_day(word)) {
+            out.push_str("{day}");
+            rest = &rest[day.len()..];
+        } else {
+            out.push(letter);
+            rest = &rest[letter.len_utf8()..];
         }
     }
     out
@@ -102,7 +100,7 @@ impl<'a> Talk<'a> {
     }
 
     fn shows(&mut self, file: &str) {
-        self.text += &format!("{file}:\n{}\n", self.folder.text(file));
+        let _ = writeln!(self.text, "{file}:\n{}", self.folder.text(file));
     }
 }
 
