@@ -3,6 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
+use rustls::CipherSuite;
 use rustls::crypto::ring;
 use rustls::server::{ClientHello, ResolvesServerCert, ServerConfig};
 use rustls::sign::CertifiedKey;
@@ -52,11 +53,16 @@ impl Pairs {
     /// The system gives no random bytes for the ticket keys.
     pub fn server_config(&self, before: Option<&ServerConfig>) -> Result<Arc<ServerConfig>, Error> {
         // The provider is named, so that no other crate's choice of a process default can change it.
-        let mut config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+        let mut provider = ring::default_provider();
+        // Every cipher is a good one. The first of ours that the client knows is used, whatever it would rather have,
+        // and AES-128 comes first: it costs least, and browsers begin with it too.
+        provider.cipher_suites.sort_by_key(|suite| !is_aes_128(suite.suite()));
+        let mut config = ServerConfig::builder_with_provider(Arc::new(provider))
             .with_safe_default_protocol_versions()
             .map_err(|error| Error::new("cannot set up TLS").caused_by(error))?
             .with_no_client_auth()
             .with_cert_resolver(Arc::new(Choice::of(self)));
+        config.ignore_client_order = true;
         config.alpn_protocols = vec![b"h2".to_vec(), b"http/1.1".to_vec()];
         config.ticketer = match before {
             Some(before) => Arc::clone(&before.ticketer),
@@ -66,6 +72,15 @@ impl Pairs {
         };
         Ok(Arc::new(config))
     }
+}
+
+const fn is_aes_128(suite: CipherSuite) -> bool {
+    matches!(
+        suite,
+        CipherSuite::TLS13_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256
+            | CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256
+    )
 }
 
 /// Which key is used for which name.
@@ -161,6 +176,14 @@ mod tests {
             assert_eq!(named(name), number, "{name}");
         }
         let config = Pairs::new(pair(&["a.test"]), Vec::new()).server_config(None).unwrap();
+        let suites = config.crypto_provider().cipher_suites.iter().map(|suite| suite.suite());
+        let first = [
+            CipherSuite::TLS13_AES_128_GCM_SHA256,
+            CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite::TLS_ECDHE_RSA_WITH_AES_128_GCM_SHA256,
+            CipherSuite::TLS13_AES_256_GCM_SHA384,
+        ];
+        assert_eq!(suites.take(4).collect::<Vec<_>>(), first);
         let renewed = Pairs::new(pair(&["a.test"]), Vec::new()).server_config(Some(&config)).unwrap();
         assert!(Arc::ptr_eq(&config.ticketer, &renewed.ticketer));
     }

@@ -281,19 +281,7 @@ impl Gate {
             Ok(Target { target, host }) => (target, host),
             Err(what) => return answer(reply::page(&Page::Malformed { what }, head), sending.closing()),
         };
-        let forwarded = sight::forwarded_headers(head);
-        // Over TLS to here, or to a proxy of ours that says so.
-        let secure = peer.tls.is_some() || self.rules.policy.trust.is_secured(peer.address, &forwarded);
-        let visit = Visit {
-            peer: peer.address,
-            secure,
-            method: head.method,
-            path: target.split_once('?').map_or(target, |(path, _)| path),
-            host,
-            authorization: head.first(Field::Authorization),
-            forwarded,
-            ambient: sight::ambient(head, secure),
-        };
+        let visit = self.visit(head, target, host, peer);
         if let Some(here) = peer.astray {
             let (rules, visit) = (&self.rules, astray::without_credentials(visit));
             let asked = Refused { rules, head, visit: &visit, target, journal: &self.shared.journal };
@@ -328,6 +316,23 @@ impl Gate {
                 address: rules.policy.trust.identify(visit.peer, &visit.forwarded).address(),
                 rules: Arc::clone(rules),
             }),
+        }
+    }
+
+    /// What the policy sees of a request.
+    fn visit<'a>(&self, head: &Head<'a>, target: &'a str, host: Option<&'a [u8]>, peer: &Peer) -> Visit<'a> {
+        let forwarded = sight::forwarded_headers(head);
+        // Over TLS to here, or to a proxy of ours that says so.
+        let secure = peer.tls.is_some() || self.rules.policy.trust.is_secured(peer.address, &forwarded);
+        Visit {
+            peer: peer.address,
+            secure,
+            method: head.method,
+            path: target.split_once('?').map_or(target, |(path, _)| path),
+            host,
+            authorization: head.first(Field::Authorization),
+            forwarded,
+            ambient: sight::ambient(head, secure),
         }
     }
 

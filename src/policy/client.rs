@@ -4,6 +4,7 @@
 //! only make things harder for him.
 
 mod forwarded;
+mod headers;
 
 use std::borrow::Cow;
 use std::fmt;
@@ -12,36 +13,12 @@ use std::net::IpAddr;
 use super::address::parse_address;
 use super::whitelist::Whitelist;
 use forwarded::{Element, elements};
+pub use headers::ForwardedHeaders;
 
 /// No address is longer in any form with a port, so nothing longer is even tried, in bytes.
 const LONGEST_ADDRESS: usize = 128;
 /// How much of a value that is no address is kept to be shown, in bytes.
 const LONGEST_SHOWN: usize = 256;
-
-/// The values of the headers that name a client, each in the order of its lines; empty where there is
-/// none.
-#[derive(Clone, Debug, Default)]
-pub struct ForwardedHeaders<'a> {
-    /// `X-Real-IP`.
-    pub x_real_ip: Vec<&'a [u8]>,
-    /// `CF-Connecting-IP`.
-    pub cf_connecting_ip: Vec<&'a [u8]>,
-    /// `X-Forwarded-For`.
-    pub x_forwarded_for: Vec<&'a [u8]>,
-    /// `Forwarded` (RFC 7239).
-    pub forwarded: Vec<&'a [u8]>,
-    /// `X-Forwarded-Proto`, which names no client and so is no sign of a proxy by itself.
-    pub x_forwarded_proto: Vec<&'a [u8]>,
-}
-
-impl ForwardedHeaders<'_> {
-    fn are_absent(&self) -> bool {
-        self.x_real_ip.is_empty()
-            && self.cf_connecting_ip.is_empty()
-            && self.x_forwarded_for.is_empty()
-            && self.forwarded.is_empty()
-    }
-}
 
 /// Which of SillyTavern's three headers are read (`forwardedHeaders.*`), from whomever they come.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -191,16 +168,10 @@ impl Trust {
         }
     }
 
-    /// Whether `peer` is a trusted proxy that got the request over https: its `X-Forwarded-Proto` says so, in every
-    /// value of every line. Where proxies append, the first value is the client's and may be a wish, and one hop in
-    /// clear is enough for others to read along; a value that is neither `https` nor `http` says nothing.
+    /// Whether `peer` is a trusted proxy that got the request over https, as it says in `X-Forwarded-Proto`.
     #[must_use]
     pub fn is_secured(&self, peer: IpAddr, headers: &ForwardedHeaders<'_>) -> bool {
-        let lines = &headers.x_forwarded_proto;
-        let is_https = |value: &[u8]| value.trim_ascii().eq_ignore_ascii_case(b"https");
-        !lines.is_empty()
-            && lines.iter().all(|line| line.split(|byte| *byte == b',').all(is_https))
-            && self.is_proxy(peer.to_canonical())
+        headers.say_https() && self.is_proxy(peer.to_canonical())
     }
 
     /// The client as SillyTavern's `Blocked connection from …` and its page write it:
