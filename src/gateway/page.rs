@@ -655,6 +655,7 @@ Or show a folder of files
             (504, "upstream-silent", None),
             (503, "busy", Some(("retry-after", "2"))),
             (403, "https-required", None),
+            (400, "https-here", None),
             (404, "not-found", None),
             (405, "method-not-allowed", Some(("allow", "GET, HEAD"))),
             (431, "head-too-large", None),

@@ -10,6 +10,7 @@ use innkeeper::gateway::keyring::Keyring;
 use innkeeper::gateway::renewal;
 
 use crate::it::harness::Innkeeper;
+use crate::it::harness::client::Client;
 use crate::it::harness::folder::{Folder, golden};
 
 const PLAIN: &str = "port: 8000\nwhitelistMode: true\n\n# Encryption.\nssl:\n  enabled: false # not yet\n";
@@ -296,4 +297,22 @@ fn a_server_renews_what_is_due_before_it_listens() {
     let leaf = Leaf::issued_by(authority.root(), &pair).unwrap();
     assert_eq!(leaf.names.given, given);
     assert!(leaf.until > now + Duration::from_hours(24 * 390));
+}
+
+#[test]
+fn the_keys_are_no_files_of_a_folder_that_is_served() {
+    let server = Innkeeper::start_with("", "root: .", &[("index.html", b"hello")]);
+    // While it runs, so that it cannot know them from its start.
+    let made = server.run(&["cert", "create"]);
+    assert!(made.status.success(), "{made:?}");
+    let mut client = Client::of(&server);
+    let mut status = |target: &str| {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.answer().status
+    };
+    assert_eq!(status("/index.html"), 200);
+    for file in ["authority.key", "privkey.pem", "authority.pem", "cert.pem", "../certs/authority.key"] {
+        assert!(server.path("certs").join(file).exists());
+        assert_ne!(status(&format!("/certs/{file}")), 200, "{file}");
+    }
 }
