@@ -41,13 +41,13 @@ const AUTHORITY_LIFE: Duration = days(3652);
 const LEAF_LIFE: Duration = days(397);
 
 /// Devices whose clock is a little slow take a new certificate all the same.
-const CLOCK_SKEW: Duration = Duration::from_secs(60 * 60);
+const CLOCK_SKEW: Duration = Duration::from_hours(1);
 
 /// By this an authority of Innkeeper's own is known: its subject's `O`.
 const ORGANISATION: &str = "Innkeeper";
 
 const fn days(count: u64) -> Duration {
-    Duration::from_secs(count * 24 * 60 * 60)
+    Duration::from_hours(count * 24)
 }
 
 /// The certificate of an authority that Innkeeper made: what devices are told to trust. No secret.
@@ -90,14 +90,14 @@ impl Root {
             Some(block) => block.decode(file)?.to_vec(),
             None => return Err(Error::new(format!("no certificate in `{}`", file.name))),
         };
-        Self::of(der.into()).ok_or_else(|| {
+        Self::of(&der.into()).ok_or_else(|| {
             Error::new(format!("`{}` is not the certificate of an authority that Innkeeper made", file.name))
         })
     }
 
     /// The authority in `der`, if it is one of ours: made by Innkeeper, and bound to names.
-    fn of(der: CertificateDer<'static>) -> Option<Self> {
-        let (_, read) = x509_parser::parse_x509_certificate(&der).ok()?;
+    fn of(der: &CertificateDer<'static>) -> Option<Self> {
+        let (_, read) = x509_parser::parse_x509_certificate(der).ok()?;
         let organisation = read.subject().iter_organization().next()?.as_str().ok()?;
         let is_ours = organisation == ORGANISATION && read.is_ca();
         let name = read.subject().iter_common_name().next()?.as_str().ok()?.to_owned();
@@ -203,7 +203,7 @@ impl Authority {
         let permitted_subtrees = Bounds::around(hosts.chain(given)).subtrees();
         params.name_constraints = Some(NameConstraints { permitted_subtrees, excluded_subtrees: Vec::new() });
         let certificate = params.self_signed(&key).map_err(cannot_sign)?;
-        let root = Root::of(certificate.der().clone())
+        let root = Root::of(certificate.der())
             .ok_or_else(|| Error::new("cannot read the authority that was just made"))?;
         Ok(Self { root, key })
     }
@@ -308,11 +308,17 @@ impl Fingerprint {
         self.0
     }
 
+    /// Its first 16 digits in small letters, for names of files and the like.
+    #[must_use]
+    pub fn short(&self) -> String {
+        self.0[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
+    }
+
     /// In two lines of eight groups, which are easier to compare than one long one: `3FA0 91C2 …`.
     #[must_use]
     pub fn lines(&self) -> [String; 2] {
-        let groups: Vec<String> =
-            self.0.chunks(2).map(|pair| pair.iter().map(|byte| format!("{byte:02X}")).collect()).collect();
+        let group = |pair: &[u8]| format!("{:02X}{:02X}", pair[0], pair[1]);
+        let groups: Vec<String> = self.0.chunks(2).map(group).collect();
         [groups[..8].join(" "), groups[8..].join(" ")]
     }
 }

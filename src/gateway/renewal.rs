@@ -173,10 +173,10 @@ mod tests {
     use crate::cert::authority::{Authority, Names};
     use crate::gateway::keyring;
 
-    const DAY: Duration = Duration::from_secs(24 * 60 * 60);
+    const DAY: Duration = Duration::from_hours(24);
 
     fn now() -> SystemTime {
-        UNIX_EPOCH + Duration::from_secs(1_795_431_600)
+        UNIX_EPOCH + Duration::from_hours(498_731)
     }
 
     fn names(list: &[&str]) -> Vec<Name> {

@@ -7,6 +7,7 @@ use std::sync::{Arc, Mutex, RwLock};
 use std::time::{Duration, SystemTime};
 
 use super::files::Folder;
+use super::keyring::Keyring;
 use super::names;
 use super::session_key;
 use super::shortcut;
@@ -425,9 +426,12 @@ fn private(settings: &Settings) -> Vec<PathBuf> {
         settings.access_log_path(),
         settings.audit_path(),
         settings.data_root.join(store::FOLDER),
+        // Where `cert create` puts the keys, perhaps while this server runs.
+        settings.beside("certs"),
     ];
     if settings.ssl.enabled {
-        paths.push(settings.ssl.key_path.clone());
+        let served = Keyring::of(&settings.ssl.cert_path, &settings.ssl.key_path);
+        paths.extend([served.key, served.authority_key]);
         paths.extend(settings.ssl.certificates.iter().map(|other| other.key_path.clone()));
     }
     paths.extend(settings.audit.combined.clone());

@@ -97,7 +97,7 @@ impl TrustPages {
     fn profile(&self) -> String {
         let fingerprint = self.authority.fingerprint();
         let [profile, payload] = identifiers(fingerprint);
-        let mark: String = fingerprint.bytes()[..8].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mark = fingerprint.short();
         let name = escape_html(self.authority.name());
         let certificate = self.authority.base64();
         format!(
@@ -135,23 +135,15 @@ impl TrustPages {
 
 /// Two UUIDs of version 8 (RFC 9562, section 5.8) from the two halves of a fingerprint.
 fn identifiers(fingerprint: Fingerprint) -> [String; 2] {
-    let bytes = fingerprint.bytes();
-    let identifier = |half: &[u8]| {
-        let mut text = String::with_capacity(36);
-        for (index, byte) in half.iter().enumerate() {
-            let byte = match index {
-                6 => byte & 0x0f | 0x80,
-                8 => byte & 0x3f | 0x80,
-                _ => *byte,
-            };
-            if matches!(index, 4 | 6 | 8 | 10) {
-                text.push('-');
-            }
-            text += &format!("{byte:02X}");
-        }
-        text
-    };
-    [identifier(&bytes[..16]), identifier(&bytes[16..])]
+    let mut bytes = fingerprint.bytes();
+    let (first, second) = bytes.split_at_mut(16);
+    [first, second].map(|half| {
+        half[6] = half[6] & 0x0f | 0x80;
+        half[8] = half[8] & 0x3f | 0x80;
+        let bits = half.iter().fold(0u128, |bits, byte| bits << 8 | u128::from(*byte));
+        let digits = format!("{bits:032X}");
+        [&digits[..8], &digits[8..12], &digits[12..16], &digits[16..20], &digits[20..]].join("-")
+    })
 }
 
 fn download(media_type: &'static str, body: Vec<u8>) -> Response<Bytes> {
@@ -179,11 +171,11 @@ mod tests {
 
     fn authority() -> Authority {
         let own = ["desk".parse::<Name>().unwrap()];
-        Authority::create(&own, &[], UNIX_EPOCH + Duration::from_secs(1_795_431_600)).unwrap()
+        Authority::create(&own, &[], UNIX_EPOCH + Duration::from_hours(498_731)).unwrap()
     }
 
     fn pair(authority: &Authority) -> Pair {
-        let now = UNIX_EPOCH + Duration::from_secs(1_795_431_600);
+        let now = UNIX_EPOCH + Duration::from_hours(498_731);
         let Issued { certificate, key } = authority.issue(&Names::default(), now).unwrap();
         let source = |bytes| Source { name: "pair.pem", bytes };
         Pair::read(source(certificate.as_bytes()), source(key.as_bytes()), None).unwrap()

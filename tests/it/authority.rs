@@ -1,5 +1,6 @@
 //! `innkeeper cert create` and `cert trust`, and the renewal by `serve`: files, modes, settings and every word said.
 
+use std::fmt::Write as _;
 use std::fs;
 use std::time::{Duration, SystemTime};
 
@@ -9,6 +10,7 @@ use innkeeper::gateway::keyring::Keyring;
 use innkeeper::gateway::renewal;
 
 use crate::it::harness::Innkeeper;
+use crate::it::harness::client::Client;
 use crate::it::harness::folder::{Folder, golden};
 
 const PLAIN: &str = "port: 8000\nwhitelistMode: true\n\n# Encryption.\nssl:\n  enabled: false # not yet\n";
@@ -63,15 +65,12 @@ fn without_days(line: &str) -> String {
     let mut out = String::new();
     let mut rest = line;
     while let Some(letter) = rest.chars().next() {
-        match rest.get(..10).filter(|word| is_day(word)) {
-            Some(day) => {
-                out.push_str("{day}");
-                rest = &rest[day.len()..];
-            }
-            None => {
-                out.push(letter);
-                rest = &rest[letter.len_utf8()..];
-            }
+        if let Some(day) = rest.get(..10).filter(|word| is_day(word)) {
+            out.push_str("{day}");
+            rest = &rest[day.len()..];
+        } else {
+            out.push(letter);
+            rest = &rest[letter.len_utf8()..];
         }
     }
     out
@@ -102,7 +101,7 @@ impl<'a> Talk<'a> {
     }
 
     fn shows(&mut self, file: &str) {
-        self.text += &format!("{file}:\n{}\n", self.folder.text(file));
+        let _ = writeln!(self.text, "{file}:\n{}", self.folder.text(file));
     }
 }
 
@@ -298,4 +297,22 @@ fn a_server_renews_what_is_due_before_it_listens() {
     let leaf = Leaf::issued_by(authority.root(), &pair).unwrap();
     assert_eq!(leaf.names.given, given);
     assert!(leaf.until > now + Duration::from_hours(24 * 390));
+}
+
+#[test]
+fn the_keys_are_no_files_of_a_folder_that_is_served() {
+    let server = Innkeeper::start_with("", "root: .", &[("index.html", b"hello")]);
+    // While it runs, so that it cannot know them from its start.
+    let made = server.run(&["cert", "create"]);
+    assert!(made.status.success(), "{made:?}");
+    let mut client = Client::of(&server);
+    let mut status = |target: &str| {
+        client.send(format!("GET {target} HTTP/1.1\r\nHost: a\r\n\r\n"));
+        client.answer().status
+    };
+    assert_eq!(status("/index.html"), 200);
+    for file in ["authority.key", "privkey.pem", "authority.pem", "cert.pem", "../certs/authority.key"] {
+        assert!(server.path("certs").join(file).exists());
+        assert_ne!(status(&format!("/certs/{file}")), 200, "{file}");
+    }
 }

@@ -6,8 +6,8 @@ use rustls::pki_types::ServerName;
 use super::*;
 
 /// 2026-11-23 11:00:00 UTC.
-const NOW: Duration = Duration::from_secs(1_795_431_600);
-const HOUR: Duration = Duration::from_secs(3600);
+const NOW: Duration = Duration::from_hours(498_731);
+const HOUR: Duration = Duration::from_hours(1);
 
 fn now() -> SystemTime {
     UNIX_EPOCH + NOW
@@ -190,7 +190,7 @@ fn an_authority_that_is_bound_to_nothing_is_none_of_ours() {
     params.distinguished_name.push(DnType::CommonName, "Innkeeper on desk");
     params.is_ca = IsCa::Ca(BasicConstraints::Constrained(0));
     let unbound = params.self_signed(&key).unwrap();
-    assert_eq!(Root::of(unbound.der().clone()), None);
+    assert_eq!(Root::of(unbound.der()), None);
 }
 
 #[test]
@@ -260,6 +260,7 @@ fn fingerprints() {
         fingerprint.to_string(),
         "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"
     );
+    assert_eq!(fingerprint.short(), "0001020304050607");
     assert_eq!(
         fingerprint.lines(),
         ["0001 0203 0405 0607 0809 0A0B 0C0D 0E0F", "1011 1213 1415 1617 1819 1A1B 1C1D 1E1F"]

@@ -314,13 +314,13 @@ fn foreign(keyring: &Keyring, what: &str) -> Error {
 
 /// A name beside `file` that is free: with `.bak`, `.bak2` and so on.
 fn backup(file: &Path) -> PathBuf {
-    let named = |suffix: &str| {
+    let with = |suffix: &str| {
         let mut name = file.file_name().unwrap_or_default().to_owned();
         name.push(suffix);
         file.with_file_name(name)
     };
     let later = (2..).map(|number| format!(".bak{number}"));
-    let mut names = std::iter::once(".bak".to_owned()).chain(later).map(|suffix| named(&suffix));
+    let mut free = std::iter::once(".bak".to_owned()).chain(later).map(|suffix| with(&suffix));
     // There are more numbers than files.
-    names.find(|name| name.symlink_metadata().is_err()).unwrap_or_else(|| named(".bak"))
+    free.find(|name| name.symlink_metadata().is_err()).unwrap_or_else(|| with(".bak"))
 }

@@ -32,7 +32,7 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
             return Ok(Exit::No);
         }
     }
-    let _locked = keyring.lock().map_err(one)?;
+    let locked = keyring.lock().map_err(one)?;
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
     // Settings first: a server that is started in between would miss the files.
     let mut told = https::turn_off(sources, &keyring, dry_run)?;
@@ -53,10 +53,10 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     ));
     if let Some(store) = Store::of_this_system(&root).filter(Store::holds) {
         let file = store.file.display();
-        told.push(format!("This system trusts it too: `sudo rm {file}`, then `sudo {}`", store.command));
+        told.push(format!("This system trusts it too: `sudo rm {file}`, then `sudo {}`", store.take));
     }
     say(speech, &told);
-    drop(_locked);
+    drop(locked);
     // Not when something else is in it.
     if !dry_run && let Some(folder) = keyring.certificate.parent() {
         let _ = fs::remove_dir(folder);

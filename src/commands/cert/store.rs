@@ -12,15 +12,29 @@ use crate::error::{Error, quoted_file};
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Kind {
     folder: &'static str,
-    command: &'static str,
+    put: &'static str,
+    /// Debian keeps links to what is gone unless it is told to begin anew.
+    take: &'static str,
 }
 
 /// Debian and what is made from it, Alpine; Fedora and its kin; Arch; openSUSE.
 const KINDS: [Kind; 4] = [
-    Kind { folder: "usr/local/share/ca-certificates", command: "update-ca-certificates" },
-    Kind { folder: "etc/pki/ca-trust/source/anchors", command: "update-ca-trust" },
-    Kind { folder: "etc/ca-certificates/trust-source/anchors", command: "update-ca-trust" },
-    Kind { folder: "etc/pki/trust/anchors", command: "update-ca-certificates" },
+    Kind {
+        folder: "usr/local/share/ca-certificates",
+        put: "update-ca-certificates",
+        take: "update-ca-certificates --fresh",
+    },
+    Kind { folder: "etc/pki/ca-trust/source/anchors", put: "update-ca-trust", take: "update-ca-trust" },
+    Kind {
+        folder: "etc/ca-certificates/trust-source/anchors",
+        put: "update-ca-trust",
+        take: "update-ca-trust",
+    },
+    Kind {
+        folder: "etc/pki/trust/anchors",
+        put: "update-ca-certificates",
+        take: "update-ca-certificates --fresh",
+    },
 ];
 
 /// The list of this system, with the place of one authority in it.
@@ -28,8 +42,10 @@ const KINDS: [Kind; 4] = [
 pub struct Store {
     /// The authority's own file in it.
     pub file: PathBuf,
-    /// What makes a change count.
-    pub command: &'static str,
+    /// What makes it count that the file is there.
+    pub put: &'static str,
+    /// What makes it count that the file is gone.
+    pub take: &'static str,
 }
 
 impl Store {
@@ -40,10 +56,11 @@ impl Store {
 
     fn below(system: &Path, root: &Root) -> Option<Self> {
         let kind = KINDS.iter().find(|kind| system.join(kind.folder).is_dir())?;
-        let mark: String = root.fingerprint().bytes()[..4].iter().map(|byte| format!("{byte:02x}")).collect();
+        let mark = root.fingerprint().short();
         Some(Self {
             file: system.join(kind.folder).join(format!("innkeeper-{mark}.crt")),
-            command: kind.command,
+            put: kind.put,
+            take: kind.take,
         })
     }
 
@@ -58,7 +75,7 @@ impl Store {
     /// The file cannot be written, which takes the rights of the administrator; the command fails.
     pub fn put(&self, root: &Root) -> Result<(), Error> {
         self.write(root).map_err(|error| self.denied(error, "--install"))?;
-        self.update()
+        self.update(self.put)
     }
 
     fn write(&self, root: &Root) -> io::Result<()> {
@@ -76,16 +93,20 @@ impl Store {
     /// The same.
     pub fn take(&self) -> Result<(), Error> {
         fs::remove_file(&self.file).map_err(|error| self.denied(error, "--uninstall"))?;
-        self.update()
+        self.update(self.take)
     }
 
-    fn update(&self) -> Result<(), Error> {
+    fn update(&self, command: &str) -> Result<(), Error> {
         let failed = |why: String| {
-            Error::new(format!("`{}` failed: {why}", self.command))
-                .hint(format!("the file stands as it should: `{}`", self.file.display()))
-                .hint(format!("run it by hand: `sudo {}`", self.command))
+            Error::new(format!("`{command}` failed: {why}"))
+                .hint(format!("the file is as it should be: `{}`", self.file.display()))
+                .hint(format!("run it by hand: `sudo {command}`"))
         };
-        let output = Command::new(self.command).output().map_err(|error| failed(error.to_string()))?;
+        let mut words = command.split(' ');
+        let output = Command::new(words.next().unwrap_or_default())
+            .args(words)
+            .output()
+            .map_err(|error| failed(error.to_string()))?;
         if output.status.success() {
             return Ok(());
         }
@@ -124,10 +145,10 @@ mod tests {
             fs::create_dir_all(system.path().join(kind.folder)).unwrap();
             let store = Store::below(system.path(), root).unwrap();
             assert_eq!(store.file.parent().unwrap(), system.path().join(kind.folder));
-            assert_eq!(store.command, kind.command);
+            assert_eq!((store.put, store.take), (kind.put, kind.take));
             assert!(!store.holds());
         }
-        let store = Store { command: "true", ..Store::below(system.path(), root).unwrap() };
+        let store = Store { put: "true", take: "true", ..Store::below(system.path(), root).unwrap() };
         for _ in 0..2 {
             store.put(root).unwrap();
             assert!(store.holds());
@@ -139,7 +160,7 @@ mod tests {
             let mode = fs::metadata(&store.file).unwrap().permissions().mode();
             assert_eq!(mode & 0o022, 0, "nobody else writes it");
         }
-        let failing = Store { command: "false", ..store.clone() };
+        let failing = Store { put: "false", ..store.clone() };
         assert_eq!(failing.put(root).unwrap_err().to_string(), "`false` failed: it says nothing");
         store.take().unwrap();
         assert!(!store.holds());

@@ -1,5 +1,6 @@
 //! `innkeeper cert trust`: the authority, and how to make devices trust it.
 
+use std::fmt::Write as _;
 use std::net::{IpAddr, SocketAddr};
 use std::path::Path;
 
@@ -89,7 +90,7 @@ impl Shown<'_> {
         );
         for (index, page) in pages.iter().enumerate() {
             let title = if index == 0 { "Trust page" } else { "" };
-            text += &format!("{title:<13}{page}\n");
+            let _ = writeln!(text, "{title:<13}{page}");
         }
         ui::text(&text);
         if speech == Speech::Full {
@@ -164,9 +165,10 @@ impl Shown<'_> {
         };
         let mut text = String::new();
         for system in here {
-            text += &format!("\n{}, on this computer\n", system.title());
+            let _ = writeln!(text, "\n{}, on this computer", system.title());
             if *system == System::Linux && Store::of_this_system(self.root).is_some() {
-                text += &format!("  - By this program\n      sudo innkeeper cert trust --install{flag}\n");
+                let _ =
+                    writeln!(text, "  - By this program\n      sudo innkeeper cert trust --install{flag}");
             }
             text += &self.steps(*system, Obtained::File(&path));
         }
@@ -174,7 +176,7 @@ impl Shown<'_> {
         for system in
             System::ALL.iter().filter(|system| !matches!(system, System::Firefox | System::Chromium))
         {
-            text += &format!("\n{}\n", system.title());
+            let _ = writeln!(text, "\n{}", system.title());
             text += &self.steps(*system, Obtained::Page(page));
         }
         text
@@ -183,9 +185,9 @@ impl Shown<'_> {
     fn steps(&self, system: System, from: Obtained<'_>) -> String {
         let mut text = String::new();
         for step in system.steps(from, self.root.name()) {
-            text += &format!("  - {}\n", step.what);
+            let _ = writeln!(text, "  - {}", step.what);
             if let Some(command) = step.command {
-                text += &format!("      {command}\n");
+                let _ = writeln!(text, "      {command}");
             }
         }
         text
@@ -221,7 +223,7 @@ fn install(root: &Root, yes: bool, speech: Speech) -> Result<Exit, Error> {
         speech,
         &[
             format!("Fingerprint: {first} {second}"),
-            format!("This writes {} and runs `{}`", store.file.display(), store.command),
+            format!("This writes {} and runs `{}`", store.file.display(), store.put),
         ],
     );
     let question = format!("Shall every program on this computer trust `{}`?", root.name());
@@ -246,7 +248,7 @@ fn uninstall(root: &Root, yes: bool, speech: Speech) -> Result<Exit, Error> {
         say(speech, &[format!("`{}` is not in the list of this system", root.name())]);
         return Ok(Exit::Yes);
     }
-    say(speech, &[format!("This deletes {} and runs `{}`", store.file.display(), store.command)]);
+    say(speech, &[format!("This deletes {} and runs `{}`", store.file.display(), store.take)]);
     let question = format!("Shall this computer no longer trust `{}`?", root.name());
     if agreed(&question, yes, "--uninstall")? == Answer::No {
         say(speech, &["nothing was changed".to_owned()]);

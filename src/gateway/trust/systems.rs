@@ -101,7 +101,7 @@ impl System {
                 format!("curl -o authority.crt {}", quoted(&format!("{page}/authority.pem"))),
             )),
             Obtained::Page(_) if self != Self::Ios => {
-                steps.push(told("Download the certificate authority.crt"))
+                steps.push(told("Download the certificate authority.crt"));
             }
             _ => {}
         }

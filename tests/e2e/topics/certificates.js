@@ -119,6 +119,28 @@ test('curl takes it by address and by name with the authority, and not without',
     }
 });
 
+test('the trust page and what it offers come in clear, on the port that speaks https', patience, async () => {
+    const { facts, authority } = await made();
+    const { port } = await serving();
+    const trust = `http://127.0.0.1:${port}/.innkeeper/trust`;
+    const page = await (await fetch(trust, { headers: { accept: 'application/json' } })).json();
+    assert.equal(page.authority, facts.name);
+    assert.equal(page.fingerprint.replaceAll(' ', ''), facts.sha256.replaceAll(':', ''));
+    for (const [file, form] of [
+        ['authority.crt', 'DER'],
+        ['authority.pem', 'PEM'],
+    ]) {
+        const downloaded = path.join(temporaryFolder('download'), file);
+        writeFileSync(downloaded, Buffer.from(await (await fetch(`${trust}/${file}`)).arrayBuffer()));
+        const { said } = run('openssl', ['x509', '-inform', form, '-noout', '-fingerprint', '-sha256', '-in', downloaded]);
+        assert.equal(said.trim(), `sha256 Fingerprint=${facts.sha256}`);
+    }
+    const profile = await (await fetch(`${trust}/innkeeper.mobileconfig`)).text();
+    const [, body] = /<data>\n([^<]*)<\/data>/.exec(profile);
+    assert.ok(readFileSync(authority, 'utf8').includes(body));
+    assert.equal((await fetch(`${trust}/authority.key`, { redirect: 'manual' })).status, 308);
+});
+
 /** A Chromium with a home of its own, whose list of authorities holds `authorities`; closed when test `t` is over. */
 async function chromiumWith(t, authorities) {
     const home = temporaryFolder('home');
