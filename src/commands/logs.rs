@@ -117,6 +117,7 @@ impl Source {
             let oddities = scan::run(&self.parts, filter, true, &mut printer);
             return printer.ended(&oddities, Exit::Yes).map_err(one);
         }
+        let interrupted = follow::interruption().map_err(one)?;
         let begin = match filter.since {
             Some(_) => {
                 let itself = Part::File(file.clone());
@@ -128,7 +129,7 @@ impl Source {
             }
             None => Begin::WithLast,
         };
-        follow::run(file, begin, &mut printer, |line| filter.takes(line)).map_err(one)?;
+        follow::run(file, begin, &interrupted, &mut printer, |line| filter.takes(line)).map_err(one)?;
         printer.ended(&Oddities::default(), Exit::Yes).map_err(one)
     }
 }
