@@ -32,11 +32,11 @@ pub enum Begin {
     Behind(u64),
 }
 
-/// Hands every line that is written to the file at `path` from now on to `wanted`, which says whether somebody is still
-/// there, until it is `interrupted`. A file that is away for a moment is waited for.
+/// Hands every line that `is_wanted` and is written to the file at `path` from now on to `taker`, until it is `interrupted`
+/// or nobody is there any more. A file that is away for a moment is waited for.
 ///
 /// # Errors
-/// A file that cannot be read; no handler for the interrupt key.
+/// A file that cannot be read.
 pub fn run(
     path: &Path,
     begin: Begin,
