@@ -62,7 +62,7 @@ pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
             };
             scanner.groups(&look, json)
         }
-        LogsView::Count => scanner.count(&filter),
+        LogsView::Count => Ok(scanner.count(&filter)),
         LogsView::Raw => scanner.raw(&filter, now.time_zone()),
         LogsView::Follow(form) => source.follow(&filter, form, now.time_zone(), logs),
     }
@@ -117,6 +117,7 @@ impl Source {
             let oddities = scan::run(&self.parts, filter, true, &mut printer);
             return printer.ended(&oddities, Exit::Yes).map_err(one);
         }
+        let interrupted = follow::interruption().map_err(one)?;
         let begin = match filter.since {
             Some(_) => {
                 let itself = Part::File(file.clone());
@@ -128,7 +129,7 @@ impl Source {
             }
             None => Begin::WithLast,
         };
-        follow::run(file, begin, &mut printer, |line| filter.takes(line)).map_err(one)?;
+        follow::run(file, begin, &interrupted, &mut printer, |line| filter.takes(line)).map_err(one)?;
         printer.ended(&Oddities::default(), Exit::Yes).map_err(one)
     }
 }
@@ -192,12 +193,12 @@ impl Scanner<'_> {
         ui::notice(&format!("{}: {what}; {}", period(look), last_told(last.0, look.zone)));
     }
 
-    fn count(&self, filter: &Filter) -> Result<Exit, Vec<Error>> {
+    fn count(&self, filter: &Filter) -> Exit {
         let mut count = Count(0);
         let oddities = scan::run(self.parts, filter, self.is_quiet, &mut count);
         oddities.tell();
         ui::line(&count.0.to_string());
-        Ok(exit(&oddities, count.0))
+        exit(&oddities, count.0)
     }
 
     fn raw(&self, filter: &Filter, zone: &TimeZone) -> Result<Exit, Vec<Error>> {

@@ -215,7 +215,7 @@ fn rotated_parts_are_read_once_and_in_order() {
     let output = folder.run(&["logs", "--count"]);
     assert_eq!(output.status.code(), Some(2));
     let told = String::from_utf8(output.stderr).unwrap();
-    assert!(told.starts_with("error: cannot read all of `./audit.jsonl.1.gz`\n"), "{told}");
+    assert!(told.starts_with("error: cannot read all of `audit.jsonl.1.gz`\n"), "{told}");
 }
 
 #[test]

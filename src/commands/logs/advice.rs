@@ -50,7 +50,7 @@ impl Circumstances {
         let flag = &self.config_flag;
         let words = |text: &str| Advice::Words(text.to_owned());
         Some(match Reason::of_word(&group.reason) {
-            Some(Reason::Unlisted) => self.listing(group),
+            Some(Reason::Unlisted | Reason::Revoked) => self.listing(group),
             Some(Reason::UnreadableAddress) => {
                 words("the proxy in front names no address that can be read: see its X-Forwarded-For")
             }
@@ -77,7 +77,6 @@ impl Circumstances {
                 "after too many wrong passwords from there it has to wait, a minute at first and an hour at most",
             ),
             Some(Reason::Busy) => words("too many signed in at one time; it may try again"),
-            Some(Reason::Revoked) => self.listing(group),
             _ => words("this version does not know why"),
         })
     }

@@ -32,18 +32,18 @@ pub enum Begin {
     Behind(u64),
 }
 
-/// Hands every line that is written to the file at `path` from now on to `wanted`, which says whether somebody is still
-/// there, until the interrupt key. A file that is away for a moment is waited for.
+/// Hands every line that `is_wanted` and is written to the file at `path` from now on to `taker`, until it is `interrupted`
+/// or nobody is there any more. A file that is away for a moment is waited for.
 ///
 /// # Errors
-/// A file that cannot be read; no handler for the interrupt key.
+/// A file that cannot be read.
 pub fn run(
     path: &Path,
     begin: Begin,
+    interrupted: &Receiver<()>,
     taker: &mut impl Taker,
     is_wanted: impl Fn(&Line<'_>) -> bool,
 ) -> Result<(), Error> {
-    let interrupted = interruption()?;
     let unreadable =
         |error: io::Error| Error::new(format!("cannot read `{}`", path.display())).caused_by(error);
     let mut file = Followed::open(path).map_err(unreadable)?;
@@ -65,6 +65,11 @@ pub fn run(
             }
             Fate::Replaced => match Followed::open(path) {
                 Ok(next) => {
+                    // Whoever made the next one has written the last line of this one before.
+                    let last = file.drain(taker, &is_wanted).map_err(unreadable)?;
+                    if last == Flow::Ends {
+                        return Ok(());
+                    }
                     file = next;
                     continue;
                 }
@@ -80,8 +85,12 @@ pub fn run(
     }
 }
 
-/// Tells when the interrupt key is pressed, or the process is asked to end.
-fn interruption() -> Result<Receiver<()>, Error> {
+/// Tells when the interrupt key is pressed, or the process is asked to end. From then on neither ends it by itself, so it
+/// comes before the first line.
+///
+/// # Errors
+/// No handler for the key.
+pub fn interruption() -> Result<Receiver<()>, Error> {
     let mut signals = Signals::catch()?;
     let (sender, receiver) = channel();
     thread::spawn(move || {

@@ -47,7 +47,7 @@ pub struct Group {
 #[derive(Debug, Default)]
 pub struct Groups {
     numbers: HashMap<Box<[u8]>, usize>,
-    groups: Vec<Group>,
+    all: Vec<Group>,
     /// Visits of groups for which there was no room.
     pub others: u64,
     devices: HashMap<Box<[u8]>, Box<str>>,
@@ -68,22 +68,21 @@ impl Groups {
             key.push(b'\n');
         }
         key.push(verdict.word().as_bytes()[0]);
-        match self.devices.get(agent.bytes) {
-            Some(device) => key.extend_from_slice(device.as_bytes()),
-            None => {
-                let device = device::named(&agent.shown());
-                key.extend_from_slice(device.as_bytes());
-                if self.devices.len() < AGENTS && agent.bytes.len() <= 4 * LONGEST {
-                    self.devices.insert(agent.bytes.into(), device.into());
-                }
+        if let Some(device) = self.devices.get(agent.bytes) {
+            key.extend_from_slice(device.as_bytes());
+        } else {
+            let device = device::named(&agent.shown());
+            key.extend_from_slice(device.as_bytes());
+            if self.devices.len() < AGENTS && agent.bytes.len() <= 4 * LONGEST {
+                self.devices.insert(agent.bytes.into(), device.into());
             }
         }
         match self.numbers.get(&*key) {
-            Some(number) => self.groups[*number].add(line),
-            None if self.groups.len() == MOST => self.others += line.count,
+            Some(number) => self.all[*number].add(line),
+            None if self.all.len() == MOST => self.others += line.count,
             None => {
-                self.numbers.insert(key.as_slice().into(), self.groups.len());
-                self.groups.push(Group::of(line, verdict));
+                self.numbers.insert(key.as_slice().into(), self.all.len());
+                self.all.push(Group::of(line, verdict));
             }
         }
         self.key = key;
@@ -91,13 +90,13 @@ impl Groups {
 
     /// How many groups there are.
     pub fn len(&self) -> usize {
-        self.groups.len()
+        self.all.len()
     }
 
     /// When each address and device was let in last.
     pub fn let_in(&self) -> HashMap<(&str, &str), Stamp> {
         let mut let_in = HashMap::new();
-        for group in self.groups.iter().filter(|group| group.verdict == Verdict::Allowed) {
+        for group in self.all.iter().filter(|group| group.verdict == Verdict::Allowed) {
             let last = let_in.entry((&*group.client, &*group.device)).or_insert(group.last);
             *last = group.last.max(*last);
         }
@@ -110,14 +109,14 @@ impl Groups {
             Verdict::Refused | Verdict::Failed => 0,
             Verdict::Allowed | Verdict::Unknown => 1,
         };
-        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        let mut groups: Vec<&Group> = self.all.iter().collect();
         groups.sort_by_key(|group| (rank(group), Reverse(group.last), Reverse(group.visits)));
         groups
     }
 
     /// The most frequent ones first.
     pub fn by_frequency(&self) -> Vec<&Group> {
-        let mut groups: Vec<&Group> = self.groups.iter().collect();
+        let mut groups: Vec<&Group> = self.all.iter().collect();
         groups.sort_by_key(|group| (Reverse(group.visits), Reverse(group.last)));
         groups
     }

@@ -105,7 +105,7 @@ impl<R: Read> Lines<R> {
 
 /// Each line of a batch without its end.
 #[inline]
-pub fn each<'a>(batch: &'a [u8]) -> impl Iterator<Item = &'a [u8]> {
+pub fn each(batch: &[u8]) -> impl Iterator<Item = &[u8]> {
     let mut start = 0;
     memchr_iter(b'\n', batch).map(move |end| {
         let line = &batch[start..end];

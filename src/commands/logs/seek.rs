@@ -118,7 +118,7 @@ fn look(file: &mut File, from: u64, most: u64) -> io::Result<Option<Look>> {
         if bytes.len() as u64 <= back {
             break;
         }
-        at += (start as u64).saturating_sub(back).max(1).min(LOOK);
+        at += (start as u64).saturating_sub(back).clamp(1, LOOK);
     }
     Ok(None)
 }

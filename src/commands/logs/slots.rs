@@ -47,14 +47,14 @@ const BARS: i64 = 24;
 pub struct Slots {
     /// Of each slot, in seconds.
     length: i64,
-    slots: BTreeMap<i64, Counts>,
+    settled: BTreeMap<i64, Counts>,
     /// The one that was counted last, which is in no map yet.
     last: (i64, Counts),
 }
 
 impl Default for Slots {
     fn default() -> Self {
-        Self { length: 1, slots: BTreeMap::new(), last: (0, Counts::default()) }
+        Self { length: 1, settled: BTreeMap::new(), last: (0, Counts::default()) }
     }
 }
 
@@ -83,20 +83,20 @@ impl Slots {
     fn settle(&mut self) {
         let (number, counts) = self.last;
         if counts != Counts::default() {
-            sum(self.slots.entry(number).or_default(), counts);
+            sum(self.settled.entry(number).or_default(), counts);
             self.last.1 = Counts::default();
         }
-        while self.slots.len() > MOST {
+        while self.settled.len() > MOST {
             let Some(length) =
                 LENGTHS.iter().copied().find(|length| *length > self.length && length % self.length == 0)
             else {
                 return;
             };
             let mut longer = BTreeMap::new();
-            for (number, counts) in &self.slots {
+            for (number, counts) in &self.settled {
                 sum(longer.entry((number * self.length).div_euclid(length)).or_default(), *counts);
             }
-            (self.length, self.slots) = (length, longer);
+            (self.length, self.settled) = (length, longer);
         }
     }
 
@@ -106,7 +106,7 @@ impl Slots {
         self.settle();
         let seen = |slot: Option<(&i64, &Counts)>| slot.map(|(number, _)| number * self.length);
         let (Some(first), Some(last)) =
-            (seen(self.slots.first_key_value()), seen(self.slots.last_key_value()))
+            (seen(self.settled.first_key_value()), seen(self.settled.last_key_value()))
         else {
             return (self.length, Vec::new());
         };
@@ -119,7 +119,7 @@ impl Slots {
         let mut bars: Vec<Slot> = (number(start)..=number(end))
             .map(|number| Slot { start: number * length - offset, counts: Counts::default() })
             .collect();
-        for (slot, counts) in &self.slots {
+        for (slot, counts) in &self.settled {
             let at = number(slot * self.length) - number(start);
             if let Some(bar) = usize::try_from(at).ok().and_then(|at| bars.get_mut(at)) {
                 sum(&mut bar.counts, *counts);
@@ -215,7 +215,7 @@ mod tests {
             slots.add(number * 157_680, Verdict::Allowed, 1);
         }
         let (length, bars) = slots.bars(None, None, &TimeZone::UTC);
-        assert!(slots.slots.len() <= MOST && bars.len() <= 25, "{length}");
+        assert!(slots.settled.len() <= MOST && bars.len() <= 25, "{length}");
         assert_eq!(bars.iter().map(|bar| bar.counts[2]).sum::<u64>(), 200_000);
         assert_eq!(Slots::default().bars(None, None, &TimeZone::UTC).1, []);
     }

@@ -38,7 +38,8 @@ fn takes_slowly(wanted: &Wanted, filter: &Filter, event: &Event) -> bool {
         None => false,
     };
     let ip: Option<IpPattern> = wanted.ip.as_ref().map(|ip| ip.parse().unwrap());
-    let escaped = |text: &String| escape(text.as_bytes()).to_string();
+    // As it was sent, or as it was read off the screen.
+    let forms = |text: &String| [escape(text.as_bytes()).to_string(), printable(text).to_string()];
     let host_is = |host: &str, wanted: &str| {
         let host = host.to_ascii_lowercase();
         let name = host.split(':').next().unwrap();
@@ -47,9 +48,14 @@ fn takes_slowly(wanted: &Wanted, filter: &Filter, event: &Event) -> bool {
     in_time
         && (any_verdict || is_verdict)
         && ip.is_none_or(|ip| client.is_some_and(|client| ip.contains(client)))
-        && wanted.user.as_ref().is_none_or(|wanted| user.unwrap_or_default() == escaped(wanted))
+        && wanted
+            .user
+            .as_ref()
+            .is_none_or(|wanted| forms(wanted).iter().any(|wanted| user.unwrap_or_default() == wanted))
         && wanted.host.as_ref().is_none_or(|wanted| host.is_some_and(|host| host_is(host, wanted)))
-        && wanted.path.as_ref().is_none_or(|wanted| path.unwrap_or_default().starts_with(&escaped(wanted)))
+        && wanted.path.as_ref().is_none_or(|wanted| {
+            forms(wanted).iter().any(|wanted| path.unwrap_or_default().starts_with(wanted))
+        })
 }
 
 /// Few values, so that filters and events meet; some that look like keys.
