@@ -176,7 +176,7 @@ mod tests {
             assert_eq!(named(name), number, "{name}");
         }
         let config = Pairs::new(pair(&["a.test"]), Vec::new()).server_config(None).unwrap();
-        let suites = config.crypto_provider().cipher_suites.iter().map(|suite| suite.suite());
+        let suites = config.crypto_provider().cipher_suites.iter().map(rustls::SupportedCipherSuite::suite);
         let first = [
             CipherSuite::TLS13_AES_128_GCM_SHA256,
             CipherSuite::TLS_ECDHE_ECDSA_WITH_AES_128_GCM_SHA256,
