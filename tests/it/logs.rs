@@ -235,7 +235,7 @@ fn what_is_no_line_is_left_out_and_told() {
         &vec![b'x'; 10_000_000],
         b"\n",
         good.as_bytes(),
-        &[0xff; 65_536],
+        &vec![0xff; 65_536],
         b"\n",
         good.as_bytes(),
     ];
@@ -304,10 +304,10 @@ fn a_hundred_thousand_groups_and_no_more() {
     let mut text = String::new();
     for number in 0..100_500_u32 {
         let client = std::net::Ipv4Addr::from_bits(0x0a00_0000 + number);
-        let _ = write!(
+        let _ = writeln!(
             text,
             "{{\"time\":\"2026-11-23T10:00:00.000Z\",\"event\":\"visit\",\"verdict\":\"refused\",\"reason\":\"unlisted\",\
-             \"client\":\"{client}\"}}\n"
+             \"client\":\"{client}\"}}"
         );
     }
     let folder = Folder::with(&[("audit.jsonl", &text)]);

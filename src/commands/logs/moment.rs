@@ -135,7 +135,7 @@ mod tests {
             "11/23/2026",
             "9223372036854775807w",
         ] {
-            assert_eq!(read(text, &now).unwrap_err().to_string(), format!("`{text}` is no time"),);
+            assert_eq!(read(text, &now).unwrap_err().to_string(), format!("`{text}` is no time"));
         }
         assert_eq!(hour_ago(&now).to_string(), "2026-11-23T09:30:00Z");
     }

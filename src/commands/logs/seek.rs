@@ -125,6 +125,7 @@ fn look(file: &mut File, from: u64, most: u64) -> io::Result<Option<Look>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::io::Write as _;
 
     use proptest::prelude::*;
@@ -140,7 +141,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let mut text = String::new();
         for second in seconds {
-            text += &format!("{{\"time\":\"{}\",\"event\":\"{}\"}}\n", stamp(second), "x".repeat(300));
+            let _ = writeln!(text, "{{\"time\":\"{}\",\"event\":\"{}\"}}", stamp(second), "x".repeat(300));
         }
         file.write_all(text.as_bytes()).unwrap();
         (file, text.len() as u64)
@@ -151,7 +152,7 @@ mod tests {
         let mut bytes = Vec::new();
         file.seek(SeekFrom::Start(range.start)).unwrap();
         file.read_to_end(&mut bytes).unwrap();
-        let end = range.end.map_or(bytes.len(), |end| (end - range.start) as usize);
+        let end = range.end.map_or(bytes.len(), |end| usize::try_from(end - range.start).unwrap());
         each(&bytes[..end]).map(|line| Line::time_of(line).unwrap()).collect()
     }
 
@@ -180,7 +181,7 @@ mod tests {
                 all.iter().copied().filter(wanted).collect::<Vec<_>>()
             );
             // A look is two hundred lines.
-            prop_assert!(found.len() as i64 <= (until.min(5000) - since.max(0)).max(0) + 1000, "{}", found.len());
+            prop_assert!(i64::try_from(found.len()).unwrap() <= (until.min(5000) - since.max(0)).max(0) + 1000, "{}", found.len());
         }
     }
 }
