@@ -153,7 +153,7 @@ impl Followed {
                     }
                 }
                 Batch::TooLong => {}
-                Batch::End(_) => return Ok(Flow::Goes),
+                Batch::End(_) => return Ok(taker.pause()),
             }
             if taker.pause() == Flow::Ends {
                 return Ok(Flow::Ends);

@@ -125,6 +125,7 @@ fn look(file: &mut File, from: u64, most: u64) -> io::Result<Option<Look>> {
 
 #[cfg(test)]
 mod tests {
+    use std::fmt::Write as _;
     use std::io::Write as _;
 
     use proptest::prelude::*;
@@ -140,9 +141,7 @@ mod tests {
         let mut file = tempfile::tempfile().unwrap();
         let mut text = String::new();
         for second in seconds {
-            text +=
-                &[r#"{"time":""#, &stamp(second).to_string(), r#"","event":""#, &"x".repeat(300), "\"}\n"]
-                    .concat();
+            let _ = writeln!(text, "{{\"time\":\"{}\",\"event\":\"{}\"}}", stamp(second), "x".repeat(300));
         }
         file.write_all(text.as_bytes()).unwrap();
         (file, text.len() as u64)
