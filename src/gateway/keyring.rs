@@ -8,7 +8,7 @@ use crate::cert::authority::{Authority, Root};
 use crate::cert::{Pair, Source};
 use crate::config::document::lock::Lock;
 use crate::config::document::{PATIENCE, replace};
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// Where they lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -146,7 +146,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Error {
-    Error::new(format!("cannot read `{}`", path.display())).caused_by(error)
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let refusal = Error::new(format!("cannot read `{}`", path.display())).caused_by(error);
+    if denied { refusal.hint(format!("see who may read it: `ls -l {}`", quoted_file(path))) } else { refusal }
 }
 
 fn name(path: &Path) -> String {
