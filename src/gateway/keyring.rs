@@ -49,6 +49,13 @@ impl Keyring {
         Lock::acquire(&self.authority, PATIENCE).map(|lock| Locked { _lock: lock })
     }
 
+    /// Takes away what killed processes have left: copies that may hold a key. The caller holds the lock.
+    pub fn sweep(&self) {
+        for file in [&self.certificate, &self.key, &self.authority, &self.authority_key] {
+            replace::sweep(file);
+        }
+    }
+
     /// The authority's certificate; nothing where there is no such file.
     ///
     /// # Errors

@@ -178,6 +178,12 @@ fn removed_without_a_trace() {
     talk.told(&["cert", "create", "--remove"]);
     talk.told(&["cert", "create", "--remove", "--force", "--dry-run"]);
     assert!(keyring(&folder).pair().unwrap().is_some());
+    // What a killed process left, which may hold a key.
+    let left = folder.path("certs/.authority.key.0123456789abcdef.tmp");
+    fs::write(&left, "").unwrap();
+    folder.done(&["cert", "create"]);
+    assert!(!left.exists());
+    fs::write(&left, "").unwrap();
     talk.told(&["cert", "create", "--remove", "--force"]);
     assert_eq!(folder.text("config.yaml"), PLAIN);
     assert!(!folder.path("certs").exists());

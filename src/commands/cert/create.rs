@@ -52,6 +52,7 @@ pub fn make(sources: &Sources<'_>, wish: &Wish<'_>, speech: Speech) -> Result<Ex
     } else {
         make_folder(&keyring).map_err(one)?;
         let _locked = keyring.lock().map_err(one)?;
+        keyring.sweep();
         let plan = Plan::of(&keyring, hosts, own, wish, now).map_err(one)?;
         plan.carry_out(&keyring, now).map_err(one)?;
         say(speech, &plan.told(&keyring, Tense::Did));

@@ -37,6 +37,9 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         }
     }
     let locked = keyring.lock().map_err(one)?;
+    if !dry_run {
+        keyring.sweep();
+    }
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
     // Settings first: a server that is started in between would miss the files.
     let mut told = https::turn_off(sources, &keyring, dry_run)?;
