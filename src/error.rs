@@ -38,6 +38,13 @@ impl Error {
         self
     }
 
+    /// The same error with every hint as `change` makes it.
+    #[must_use]
+    pub fn map_hints(mut self, change: impl FnMut(String) -> String) -> Self {
+        self.hints = self.hints.into_iter().map(change).collect();
+        self
+    }
+
     /// What to do about it, most promising first.
     #[must_use]
     pub fn hints(&self) -> &[String] {

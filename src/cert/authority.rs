@@ -99,8 +99,10 @@ impl Root {
     fn of(der: &CertificateDer<'static>) -> Option<Self> {
         let (_, read) = x509_parser::parse_x509_certificate(der).ok()?;
         let organisation = read.subject().iter_organization().next()?.as_str().ok()?;
-        let is_ours = organisation == ORGANISATION && read.is_ca();
         let name = read.subject().iter_common_name().next()?.as_str().ok()?.to_owned();
+        // Ours hold nothing that a terminal would obey.
+        let is_plain = !name.chars().any(char::is_control);
+        let is_ours = organisation == ORGANISATION && read.is_ca() && is_plain;
         let (from, until) = validity(&read);
         let bounds = Bounds::of(&read)?;
         is_ours.then(|| Self { name, from, until, bounds, der: der.clone() })

@@ -23,8 +23,11 @@ pub fn run(cert: &Cert) -> Result<Exit, Vec<Error>> {
     match &cert.action {
         CertAction::Check(check) => check::run(check, &cert.flags, speech),
         CertAction::Create(Create::Make { hosts, settings, force, dry_run }) => {
-            let wish = create::Wish { hosts, settings: *settings, force: *force, dry_run: *dry_run };
-            create::make(&Sources::find(&cert.flags)?, &wish, speech)
+            let sources = Sources::find(&cert.flags)?;
+            let (force, dry_run) = (*force, *dry_run);
+            let config_flag = sources.config_flag();
+            let wish = create::Wish { hosts, settings: *settings, force, dry_run, config_flag };
+            create::make(&sources, &wish, speech)
         }
         CertAction::Create(Create::Remove { force, dry_run }) => {
             remove::remove(&Sources::find(&cert.flags)?, *force, *dry_run, speech)

@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::journal::Journal;
 use super::keyring::{self, Keyring};
 use super::reload::Fingerprint;
+use super::rules::config_flag;
 use super::trust::TrustPages;
 use crate::cert::{Pair, Pairs, Source};
 use crate::config::{Secret, Settings, Ssl};
@@ -70,7 +71,10 @@ impl Certificates {
 /// # Errors
 /// A file that cannot be read, or that is no certificate or not its key.
 pub fn pairs(settings: &Settings) -> Result<Pairs, Error> {
-    let ssl = &settings.ssl;
+    read_all(&settings.ssl).map_err(|error| found_by(error, &config_flag(&settings.file)))
+}
+
+fn read_all(ssl: &Ssl) -> Result<Pairs, Error> {
     let certificate =
         read(&ssl.cert_path, "certificate", "ssl.certPath", |error| without_https(error, "--certPath"))?;
     let key = read(&ssl.key_path, "key", "ssl.keyPath", |error| without_https(error, "--keyPath"))?;
@@ -84,6 +88,12 @@ pub fn pairs(settings: &Settings) -> Result<Pairs, Error> {
             .map_err(|error| of_entry(&error, &entry))
     });
     Ok(Pairs::new(first, others.collect::<Result<_, _>>()?))
+}
+
+/// The error with hints that are about the settings which are found by `flag`: `cert` knows none.
+fn found_by(error: Error, flag: &str) -> Error {
+    const MAKE: &str = "`innkeeper cert create --apply";
+    error.map_hints(|hint| hint.replace(&format!("{MAKE}`"), &format!("{MAKE}{flag}`")))
 }
 
 fn pair(
@@ -238,8 +248,9 @@ impl Following {
                 && let Some(end) = ending(expires, SystemTime::now())
             {
                 let text = format!(
-                    "the certificate {} {end}; look at it with `innkeeper cert check`",
-                    subject(path, pair)
+                    "the certificate {} {end}; look at it with `innkeeper cert check{}`",
+                    subject(path, pair),
+                    config_flag(&settings.file)
                 );
                 journal.certificate_expires(text, expires);
             }

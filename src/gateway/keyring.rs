@@ -8,7 +8,7 @@ use crate::cert::authority::{Authority, Root};
 use crate::cert::{Pair, Source};
 use crate::config::document::lock::Lock;
 use crate::config::document::{PATIENCE, replace};
-use crate::error::Error;
+use crate::error::{Error, quoted_file};
 
 /// Where they lie.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -47,6 +47,13 @@ impl Keyring {
     /// No room for the lock; somebody else has held it for ten seconds.
     pub fn lock(&self) -> Result<Locked, Error> {
         Lock::acquire(&self.authority, PATIENCE).map(|lock| Locked { _lock: lock })
+    }
+
+    /// Takes away what killed processes have left: copies that may hold a key. The caller holds the lock.
+    pub fn sweep(&self) {
+        for file in [&self.certificate, &self.key, &self.authority, &self.authority_key] {
+            replace::sweep(file);
+        }
     }
 
     /// The authority's certificate; nothing where there is no such file.
@@ -146,7 +153,9 @@ fn read(path: &Path) -> Result<Vec<u8>, Error> {
 }
 
 fn cannot_read(path: &Path, error: io::Error) -> Error {
-    Error::new(format!("cannot read `{}`", path.display())).caused_by(error)
+    let denied = error.kind() == io::ErrorKind::PermissionDenied;
+    let refusal = Error::new(format!("cannot read `{}`", path.display())).caused_by(error);
+    if denied { refusal.hint(format!("see who may read it: `ls -l {}`", quoted_file(path))) } else { refusal }
 }
 
 fn name(path: &Path) -> String {

@@ -6,7 +6,7 @@
 mod hello;
 
 use std::io::{self, ErrorKind, Read, Write};
-use std::net::{TcpStream, ToSocketAddrs as _};
+use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::time::{Duration, Instant};
 
@@ -168,9 +168,13 @@ impl<'a> Server<'a> {
         }
         let is_silent = matches!(failure.error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
         // Who has said nothing to the newest versions says nothing to the oldest, and time is short.
-        let mut protocols = if is_silent { Vec::new() } else { self.old() };
+        let protocols = if is_silent { Vec::new() } else { self.old() };
         // It may have ciphers that rustls has not.
-        protocols.extend((!is_silent && self.takes(Protocol::Tls12)).then_some(Protocol::Tls12));
+        let is_modern = !is_silent && self.takes(Protocol::Tls12);
+        if is_modern {
+            // Of a certificate that was not seen nobody may say that it is good.
+            return Err(self.unseen("speaks TLS 1.2, but shows no certificate to this program", failure));
+        }
         if !protocols.is_empty() {
             return Ok(Answer::Tls { chain: Vec::new(), protocols, alpn: None });
         }
@@ -184,6 +188,9 @@ impl<'a> Server<'a> {
         if asked.is_ok() && start == *b"HTTP/" {
             return Ok(Answer::PlainHttp);
         }
+        if failure.start.first() == Some(&hello::ALERT) {
+            return Err(self.unseen("speaks TLS, but breaks the handshake off", failure));
+        }
         let error = match failure.error.kind() {
             ErrorKind::WouldBlock | ErrorKind::TimedOut => {
                 Error::new(format!("{} says nothing for 5 seconds", self.name()))
@@ -193,6 +200,18 @@ impl<'a> Server<'a> {
             }
         };
         Err(error.hint("name the port of the web app, as it stands in the browser"))
+    }
+
+    /// It does something in TLS, of which nothing is seen here.
+    fn unseen(&self, does: &str, failure: Failure) -> Error {
+        let name = self.name();
+        let error = Error::new(format!("{name} {does}")).caused_by(failure.error);
+        let error = match self.host.parse::<IpAddr>() {
+            Ok(_) => error
+                .hint("it may want to be asked by its name, as in `innkeeper cert check desk.local:8000`"),
+            Err(_) => error,
+        };
+        error.hint(format!("what it shows to others: `openssl s_client -connect {name} < /dev/null`"))
     }
 }
 

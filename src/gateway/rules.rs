@@ -514,7 +514,7 @@ fn left_out(place: &Place, error: &Error) -> String {
 }
 
 /// What a command has to be told to find these settings.
-fn config_flag(file: &Path) -> String {
+pub(super) fn config_flag(file: &Path) -> String {
     if file == Path::new("config.yaml") || file == Path::new("./config.yaml") {
         return String::new();
     }

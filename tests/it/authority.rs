@@ -178,6 +178,12 @@ fn removed_without_a_trace() {
     talk.told(&["cert", "create", "--remove"]);
     talk.told(&["cert", "create", "--remove", "--force", "--dry-run"]);
     assert!(keyring(&folder).pair().unwrap().is_some());
+    // What a killed process left, which may hold a key.
+    let left = folder.path("certs/.authority.key.0123456789abcdef.tmp");
+    fs::write(&left, "").unwrap();
+    folder.done(&["cert", "create"]);
+    assert!(!left.exists());
+    fs::write(&left, "").unwrap();
     talk.told(&["cert", "create", "--remove", "--force"]);
     assert_eq!(folder.text("config.yaml"), PLAIN);
     assert!(!folder.path("certs").exists());
@@ -315,4 +321,38 @@ fn the_keys_are_no_files_of_a_folder_that_is_served() {
         assert!(server.path("certs").join(file).exists());
         assert_ne!(status(&format!("/certs/{file}")), 200, "{file}");
     }
+}
+
+#[test]
+fn every_hint_names_the_settings_it_is_about() {
+    let folder = Folder::with(&[]);
+    fs::create_dir(folder.path("my home")).unwrap();
+    fs::write(folder.path("my home/config.yaml"), PLAIN).unwrap();
+    let flag = "--config 'my home/config.yaml'";
+    let hints = |arguments: &[&str]| {
+        let output = folder.run(&[arguments, &["--config", "my home/config.yaml"]].concat());
+        let told = String::from_utf8(output.stderr).unwrap();
+        told.lines().filter(|line| line.starts_with("hint: ")).map(str::to_owned).collect::<Vec<_>>()
+    };
+    let has = |arguments: &[&str], command: &str| {
+        let hints = hints(arguments);
+        let command = format!(": `innkeeper cert {command} {flag}`");
+        assert!(hints.iter().any(|hint| hint.ends_with(&command)), "{command}\n{hints:?}");
+    };
+    has(&["cert", "trust"], "create --apply");
+    folder.done(&["cert", "create", "--config", "my home/config.yaml"]);
+    has(
+        &["cert", "create", "--apply", "--host", "9.9.9.9", "tavern.example"],
+        "create --force --host 9.9.9.9 --host tavern.example --apply",
+    );
+    has(&["cert", "create", "--remove"], "create --remove --force");
+    fs::remove_file(folder.path("my home/certs/authority.key")).unwrap();
+    has(&["cert", "create"], "create --force");
+    let other = Authority::create(&[], &[], SystemTime::now()).unwrap().files().key;
+    fs::write(folder.path("my home/certs/privkey.pem"), other).unwrap();
+    // A server that does not start with the pair.
+    let hints = hints(&["serve", "--ssl"]);
+    let path = folder.path("my home/config.yaml");
+    let command = format!("`innkeeper cert create --apply --config '{}'`", path.display());
+    assert!(hints.iter().any(|hint| hint.ends_with(&command)), "{command}\n{hints:?}");
 }

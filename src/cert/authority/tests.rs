@@ -266,3 +266,15 @@ fn fingerprints() {
         ["0001 0203 0405 0607 0809 0A0B 0C0D 0E0F", "1011 1213 1415 1617 1819 1A1B 1C1D 1E1F"]
     );
 }
+
+#[test]
+fn an_authority_whose_name_could_move_the_cursor_is_none_of_ours() {
+    let authority = Authority::create(&[], &[], SystemTime::UNIX_EPOCH + days(20_000)).unwrap();
+    let mut der = authority.root().der().to_vec();
+    assert!(Root::of(&der.clone().into()).is_some());
+    let starts: Vec<usize> = (0..der.len()).filter(|at| der[*at..].starts_with(b"Innkeeper on")).collect();
+    for start in starts {
+        der[start + 9] = 0x1b;
+    }
+    assert!(Root::of(&der.into()).is_none());
+}

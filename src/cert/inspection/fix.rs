@@ -100,8 +100,8 @@ pub(super) fn of(finding: &Finding, place: &Place, origin: Origin) -> Vec<String
         Finding::OwnNamesMissing { names, instead } => own_names(names, instead.as_deref(), place, origin),
         Finding::SelfSigned { .. } => match place {
             Place::Files { .. } => vec![format!(
-                "for one that devices can trust: `innkeeper cert create --apply{}`, then `innkeeper cert trust`",
-                place.flag()
+                "for one that devices can trust: `innkeeper cert create --apply{flag}`, then `innkeeper cert trust{flag}`",
+                flag = place.flag()
             )],
             Place::Port { .. } => {
                 vec!["compare the fingerprint with that of the server before you go on".to_owned()]

@@ -8,7 +8,7 @@ use super::{https, say, usual_keyring};
 use crate::cert::authority::{Authority, Due, Leaf, Name, Names};
 use crate::cli::SettingsThen;
 use crate::commands::sources::{Sources, Speech};
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted, quoted_file};
 use crate::gateway::keyring::{self, Keyring};
 use crate::gateway::renewal;
 
@@ -22,6 +22,17 @@ pub struct Wish<'a> {
     pub force: bool,
     /// Is it only said?
     pub dry_run: bool,
+    /// What a command has to be told to find the settings.
+    pub config_flag: String,
+}
+
+impl Wish<'_> {
+    /// The command that does it all the same.
+    fn by_force(&self) -> String {
+        let hosts: Vec<String> = self.hosts.iter().map(|host| format!(" --host {}", quoted(host))).collect();
+        let apply = if self.settings == SettingsThen::Apply { " --apply" } else { "" };
+        format!("`innkeeper cert create --force{}{apply}{}`", hosts.concat(), self.config_flag)
+    }
 }
 
 /// Makes what is missing, and renews what is not up to date.
@@ -36,12 +47,13 @@ pub fn make(sources: &Sources<'_>, wish: &Wish<'_>, speech: Speech) -> Result<Ex
     let own = renewal::own();
     let now = SystemTime::now();
     if wish.dry_run {
-        let plan = Plan::of(&keyring, hosts, own, wish.force, now).map_err(one)?;
+        let plan = Plan::of(&keyring, hosts, own, wish, now).map_err(one)?;
         say(speech, &plan.told(&keyring, Tense::Would));
     } else {
         make_folder(&keyring).map_err(one)?;
         let _locked = keyring.lock().map_err(one)?;
-        let plan = Plan::of(&keyring, hosts, own, wish.force, now).map_err(one)?;
+        keyring.sweep();
+        let plan = Plan::of(&keyring, hosts, own, wish, now).map_err(one)?;
         plan.carry_out(&keyring, now).map_err(one)?;
         say(speech, &plan.told(&keyring, Tense::Did));
     }
@@ -70,7 +82,10 @@ fn make_folder(keyring: &Keyring) -> Result<(), Error> {
     #[cfg(unix)]
     std::os::unix::fs::DirBuilderExt::mode(&mut builder, 0o700);
     builder.recursive(true).create(folder).map_err(|error| {
-        Error::new(format!("cannot make the folder `{}`", folder.display())).caused_by(error)
+        let above = folder.parent().filter(|above| !above.as_os_str().is_empty()).unwrap_or(Path::new("."));
+        Error::new(format!("cannot make the folder `{}`", folder.display()))
+            .caused_by(error)
+            .hint(format!("see who may write beside the settings: `ls -ld {}`", quoted_file(above)))
     })
 }
 
@@ -126,18 +141,21 @@ impl Plan {
         keyring: &Keyring,
         hosts: Vec<Name>,
         own: Vec<Name>,
-        force: bool,
+        wish: &Wish<'_>,
         now: SystemTime,
     ) -> Result<Self, Error> {
         let mut aside: Vec<&PathBuf> = Vec::new();
         let present = match keyring.authority() {
             Ok(present) => present,
-            Err(_) if force => {
+            Err(_) if wish.force => {
                 aside.extend([&keyring.authority, &keyring.authority_key]);
                 None
             }
             Err(error) => {
-                return Err(error.hint("to put these files aside and make a new authority, say `--force`"));
+                let command = wish.by_force();
+                return Err(
+                    error.hint(format!("to put these files aside and make a new authority: {command}"))
+                );
             }
         };
         let held = Held::of(keyring, present.as_ref());
@@ -151,14 +169,17 @@ impl Plan {
             }
         }
         if let Held::Foreign(what) = &held {
-            if !force {
-                return Err(foreign(keyring, what));
+            if !wish.force {
+                let command = wish.by_force();
+                return Err(Error::new(what.clone()).hint(format!(
+                    "to keep what is there under another name and make a new one: {command}"
+                )));
             }
             aside.extend([&keyring.certificate, &keyring.key]);
         }
         let there = aside.into_iter().filter(|file| file.symlink_metadata().is_ok());
         let aside = there.map(|file| (file.clone(), backup(file))).collect();
-        let (authority, standing) = Self::authority(present, &names, force, now)?;
+        let (authority, standing) = Self::authority(present, &names, wish, now)?;
         let pair = match held {
             Held::Ours(leaf) if matches!(standing, Standing::Kept) => {
                 // Only the names that it may hold count.
@@ -182,7 +203,7 @@ impl Plan {
     fn authority(
         present: Option<Authority>,
         names: &Names,
-        force: bool,
+        wish: &Wish<'_>,
         now: SystemTime,
     ) -> Result<(Authority, Standing), Error> {
         let new = || Authority::create(&names.own, &names.given, now);
@@ -196,11 +217,11 @@ impl Plan {
         };
         match why {
             None => Ok((present, Standing::Kept)),
-            Some(_) if force => Ok((new()?, Standing::Successor)),
-            Some(why) => Err(Error::new(why).hint(
-                "to make a new authority that may, say `--force`; every device that trusts this one has to be told to \
-                 trust the new one",
-            )),
+            Some(_) if wish.force => Ok((new()?, Standing::Successor)),
+            Some(why) => Err(Error::new(why).hint(format!(
+                "to make a new authority that may, which every device has to be told to trust then: {}",
+                wish.by_force()
+            ))),
         }
     }
 
@@ -303,13 +324,6 @@ impl Held {
             keyring.certificate.display()
         ))
     }
-}
-
-fn foreign(keyring: &Keyring, what: &str) -> Error {
-    Error::new(what.to_owned()).hint(format!(
-        "to keep it as `{}` and make a new one, say `--force`",
-        backup(&keyring.certificate).display()
-    ))
 }
 
 /// A name beside `file` that is free: with `.bak`, `.bak2` and so on.

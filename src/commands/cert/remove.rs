@@ -23,8 +23,12 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     };
     if !force && !dry_run {
         if !prompt::is_possible() {
-            return Err(one(Error::new("nobody is there to be asked whether the authority shall go")
-                .hint("to remove it without being asked, say `--force`")));
+            return Err(one(Error::new("nobody is there to be asked whether the authority shall go").hint(
+                format!(
+                    "to remove it without being asked: `innkeeper cert create --remove --force{}`",
+                    sources.config_flag()
+                ),
+            )));
         }
         let question = format!("Delete `{}`? Devices would have to trust another one then.", root.name());
         if prompt::confirm(&question).map_err(one)? == Answer::No {
@@ -33,6 +37,9 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         }
     }
     let locked = keyring.lock().map_err(one)?;
+    if !dry_run {
+        keyring.sweep();
+    }
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
     // Settings first: a server that is started in between would miss the files.
     let mut told = https::turn_off(sources, &keyring, dry_run)?;

@@ -73,8 +73,10 @@ impl Store {
     ///
     /// # Errors
     /// The file cannot be written, which takes the rights of the administrator; the command fails.
-    pub fn put(&self, root: &Root) -> Result<(), Error> {
-        self.write(root).map_err(|error| self.denied(error, "--install"))?;
+    ///
+    /// `flag`: what a command has to be told to find the settings.
+    pub fn put(&self, root: &Root, flag: &str) -> Result<(), Error> {
+        self.write(root).map_err(|error| self.denied(error, &format!("--install{flag}")))?;
         self.update(self.put)
     }
 
@@ -91,8 +93,8 @@ impl Store {
     ///
     /// # Errors
     /// The same.
-    pub fn take(&self) -> Result<(), Error> {
-        fs::remove_file(&self.file).map_err(|error| self.denied(error, "--uninstall"))?;
+    pub fn take(&self, flag: &str) -> Result<(), Error> {
+        fs::remove_file(&self.file).map_err(|error| self.denied(error, &format!("--uninstall{flag}")))?;
         self.update(self.take)
     }
 
@@ -114,7 +116,7 @@ impl Store {
         Err(failed(told.trim().lines().last().unwrap_or("it says nothing").to_owned()))
     }
 
-    fn denied(&self, error: io::Error, flag: &str) -> Error {
+    fn denied(&self, error: io::Error, flags: &str) -> Error {
         let denied = error.kind() == io::ErrorKind::PermissionDenied;
         let refusal = Error::new(format!("cannot change `{}`", self.file.display())).caused_by(error);
         if !denied {
@@ -122,7 +124,7 @@ impl Store {
         }
         let program = std::env::current_exe().unwrap_or_else(|_| PathBuf::from("innkeeper"));
         refusal.hint(format!(
-            "as administrator, in this folder: `sudo {} cert trust {flag}`",
+            "as administrator, in this folder: `sudo {} cert trust {flags}`",
             quoted_file(&program)
         ))
     }
@@ -150,7 +152,7 @@ mod tests {
         }
         let store = Store { put: "true", take: "true", ..Store::below(system.path(), root).unwrap() };
         for _ in 0..2 {
-            store.put(root).unwrap();
+            store.put(root, "").unwrap();
             assert!(store.holds());
             assert_eq!(fs::read_to_string(&store.file).unwrap(), root.pem());
         }
@@ -161,10 +163,10 @@ mod tests {
             assert_eq!(mode & 0o022, 0, "nobody else writes it");
         }
         let failing = Store { put: "false", ..store.clone() };
-        assert_eq!(failing.put(root).unwrap_err().to_string(), "`false` failed: it says nothing");
-        store.take().unwrap();
+        assert_eq!(failing.put(root, "").unwrap_err().to_string(), "`false` failed: it says nothing");
+        store.take("").unwrap();
         assert!(!store.holds());
-        let gone = store.take().unwrap_err();
+        let gone = store.take("").unwrap_err();
         assert_eq!(gone.to_string(), format!("cannot change `{}`", store.file.display()));
     }
 }

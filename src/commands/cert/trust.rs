@@ -31,11 +31,12 @@ pub fn run(sources: &Sources<'_>, trust: Trust, speech: Speech) -> Result<Exit, 
         one(error.hint(format!("make one: `innkeeper cert create --apply{}`", sources.config_flag())))
     })?;
     let shown = Shown { root: &root, keyring: &keyring, settings: &settings };
+    let flag = sources.config_flag();
     match trust {
-        Trust::Show { code } => shown.print(code, &sources.config_flag(), speech),
+        Trust::Show { code } => shown.print(code, &flag, speech),
         Trust::Json => shown.json(),
-        Trust::Install { yes } => return install(&root, yes, speech).map_err(one),
-        Trust::Uninstall { yes } => return uninstall(&root, yes, speech).map_err(one),
+        Trust::Install { yes } => return install(&root, yes, &flag, speech).map_err(one),
+        Trust::Uninstall { yes } => return uninstall(&root, yes, &flag, speech).map_err(one),
     }
     Ok(Exit::Yes)
 }
@@ -212,8 +213,8 @@ fn absolute(path: &Path) -> String {
     std::path::absolute(path).unwrap_or_else(|_| path.to_owned()).display().to_string()
 }
 
-fn install(root: &Root, yes: bool, speech: Speech) -> Result<Exit, Error> {
-    let store = store(root)?;
+fn install(root: &Root, yes: bool, flag: &str, speech: Speech) -> Result<Exit, Error> {
+    let store = store(root, flag)?;
     if store.holds() {
         say(speech, &[format!("This system trusts `{}` already: {}", root.name(), store.file.display())]);
         return Ok(Exit::Yes);
@@ -227,52 +228,52 @@ fn install(root: &Root, yes: bool, speech: Speech) -> Result<Exit, Error> {
         ],
     );
     let question = format!("Shall every program on this computer trust `{}`?", root.name());
-    if agreed(&question, yes, "--install")? == Answer::No {
+    if agreed(&question, yes, &format!("--install --yes{flag}"))? == Answer::No {
         say(speech, &["nothing was changed".to_owned()]);
         return Ok(Exit::No);
     }
-    store.put(root)?;
+    store.put(root, flag)?;
     say(
         speech,
         &[
             format!("This system trusts `{}` now", root.name()),
-            "Firefox and Chromium keep lists of their own: see `innkeeper cert trust`".to_owned(),
+            format!("Firefox and Chromium keep lists of their own: see `innkeeper cert trust{flag}`"),
         ],
     );
     Ok(Exit::Yes)
 }
 
-fn uninstall(root: &Root, yes: bool, speech: Speech) -> Result<Exit, Error> {
-    let store = store(root)?;
+fn uninstall(root: &Root, yes: bool, flag: &str, speech: Speech) -> Result<Exit, Error> {
+    let store = store(root, flag)?;
     if !store.holds() {
         say(speech, &[format!("`{}` is not in the list of this system", root.name())]);
         return Ok(Exit::Yes);
     }
     say(speech, &[format!("This deletes {} and runs `{}`", store.file.display(), store.take)]);
     let question = format!("Shall this computer no longer trust `{}`?", root.name());
-    if agreed(&question, yes, "--uninstall")? == Answer::No {
+    if agreed(&question, yes, &format!("--uninstall --yes{flag}"))? == Answer::No {
         say(speech, &["nothing was changed".to_owned()]);
         return Ok(Exit::No);
     }
-    store.take()?;
+    store.take(flag)?;
     say(speech, &[format!("This system does not trust `{}` any more", root.name())]);
     Ok(Exit::Yes)
 }
 
-fn store(root: &Root) -> Result<Store, Error> {
+fn store(root: &Root, flag: &str) -> Result<Store, Error> {
     Store::of_this_system(root).ok_or_else(|| {
         Error::new("the list of this system is none that can be changed by a file and a command")
-            .hint("how it is done by hand: `innkeeper cert trust`")
+            .hint(format!("how it is done by hand: `innkeeper cert trust{flag}`"))
     })
 }
 
-fn agreed(question: &str, yes: bool, flag: &str) -> Result<Answer, Error> {
+fn agreed(question: &str, yes: bool, flags: &str) -> Result<Answer, Error> {
     if yes {
         return Ok(Answer::Yes);
     }
     if !prompt::is_possible() {
         return Err(Error::new("nobody is there to be asked")
-            .hint(format!("to do it without being asked: `innkeeper cert trust {flag} --yes`")));
+            .hint(format!("to do it without being asked: `innkeeper cert trust {flags}`")));
     }
     prompt::confirm(question)
 }

@@ -171,8 +171,9 @@ fn prefix(target: &Path) -> OsString {
     name
 }
 
-/// Takes away what killed processes have left: copies that may hold a password. Nobody else writes one now.
-fn sweep(target: &Path) {
+/// Takes away what killed processes have left beside `target`: copies that may hold a password or a key. The caller
+/// holds the lock, so nobody else writes one now.
+pub fn sweep(target: &Path) {
     let prefix = prefix(target);
     let Some(prefix) = prefix.to_str() else { return };
     let is_left_over = |name: &str| {

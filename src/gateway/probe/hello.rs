@@ -49,6 +49,9 @@ pub(super) fn answers(start: &[u8; ENOUGH], protocol: Protocol) -> bool {
     start[0] == HANDSHAKE && start[5] == SERVER_HELLO && start[9..] == version(protocol)
 }
 
+/// The first byte of a record with an alert (RFC 5246, section 6.2.1).
+pub(super) const ALERT: u8 = 21;
+
 const HANDSHAKE: u8 = 22;
 const CLIENT_HELLO: u8 = 1;
 const SERVER_HELLO: u8 = 2;

@@ -81,7 +81,16 @@ fn a_server_of_another_age() {
         [22, ..] => Vec::new(),
         _ => b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec(),
     });
-    let text = [old, mute, strange, slow].map(|port| told(port, "127.0.0.1")).concat();
+    // Its ciphers are none of ours: what it shows is not seen, so nobody can be said to take it.
+    let other = answering(|greeting| match greeting {
+        [22, _, _, _, _, 1, _, _, _, 3, 3, ..] if !greeting.ends_with(&[2, 1, 2, 3]) => ALERT.to_vec(),
+        [22, _, _, _, _, 1, _, _, _, 3, version, ..] => {
+            vec![22, 3, *version, 0, 42, 2, 0, 0, 38, 3, *version]
+        }
+        _ => Vec::new(),
+    });
+    let picky = answering(|greeting| if greeting[0] == 22 { ALERT.to_vec() } else { Vec::new() });
+    let text = [old, mute, strange, slow, other, picky].map(|port| told(port, "127.0.0.1")).concat();
     golden("cert-check-old.txt", &text);
 }
 

@@ -220,6 +220,10 @@ fn who_else_can_get_at_the_key() {
     assert_eq!(findings(0o600, 0o777), ["chmod go-w ."]);
     // Where only its owner may take a file away.
     assert_eq!(findings(0o600, 0o1777), [""; 0]);
+    // Whoever reads the authority's key beside it can do more harm still.
+    fs::write(folder.path("authority.key"), "").unwrap();
+    fs::set_permissions(folder.path("authority.key"), fs::Permissions::from_mode(0o604)).unwrap();
+    assert_eq!(findings(0o600, 0o777), ["chmod go-w .", "chmod 600 authority.key"]);
 }
 
 #[test]

@@ -9,6 +9,7 @@ use crate::cert::inspection::finding::{Danger, Exposure};
 use crate::cert::inspection::{Inspection, Material};
 use crate::config::{Secret, Settings, Ssl};
 use crate::error::{Error, quoted_file};
+use crate::gateway::keyring::Keyring;
 
 /// Inspects every pair of the settings; `flag` finds them again.
 ///
@@ -81,7 +82,14 @@ impl<'a> Files<'a> {
             read.map(|bytes| (path.display().to_string(), bytes))
         };
         let cert = bytes(cert, "certificate");
-        let exposures = key.map(exposures).unwrap_or_default();
+        let mut exposed = key.map(exposures).unwrap_or_default();
+        if let (Some(cert), Some(key)) = (&cert, key) {
+            let is_read = |exposure: &Exposure| exposure.danger != Danger::OthersReplace;
+            // Whoever has the authority's key can make certificates that the owner's devices trust.
+            let ring = Keyring::of(Path::new(&cert.0), key);
+            exposed.extend(exposures(&ring.authority_key).into_iter().filter(is_read));
+        }
+        let exposures = exposed;
         let key = key.map(|path| bytes(path, "key"));
         match (cert, key) {
             (Some(cert), None) => Ok(Self { cert, key: None, exposures, passphrase }),
