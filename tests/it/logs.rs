@@ -248,6 +248,22 @@ fn what_is_no_line_is_left_out_and_told() {
     );
 }
 
+/// Nobody has to believe the numbers of a file that somebody else wrote, but nobody falls over them either.
+#[test]
+fn numbers_beyond_all_bounds() {
+    let most = |verdict: &str| visit("10:00:00.000", verdict, "x", "10.0.0.1", "", "x", u64::MAX);
+    let folder = Folder::with(&[("log", &(most("allowed") + &most("refused") + &most("refused")))]);
+    for (more, expected) in [
+        (&["--count"][..], "18446744073709551615\n"),
+        (&["--histogram"], "18446744073709551615 visits, 18446744073709551615 of them refused"),
+        (&["--json"], "\"visits\": 18446744073709551615,"),
+    ] {
+        let output = folder.run(&[&["logs", "log"], &DAY[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{more:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(expected), "{more:?}");
+    }
+}
+
 /// SillyTavern writes what was sent as it is.
 #[test]
 fn no_raw_byte_of_a_foreign_log_is_printed() {

@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::groups::{Group, Groups};
 use super::line::{Line, Verdict};
 use super::scan::{Oddities, Taker};
-use super::slots::{Counts, Slots, drawn};
+use super::slots::{Counts, Slots, drawn, total};
 use super::stamp::{self, Stamp};
 use crate::ui::{Screen, aligned};
 
@@ -56,7 +56,7 @@ pub struct Look<'a> {
 impl Summary {
     /// How many visits there were.
     pub fn visits(&self) -> u64 {
-        self.counts.iter().sum()
+        total(&self.counts)
     }
 
     fn selected(&self, top: Option<usize>) -> Vec<&Group> {
