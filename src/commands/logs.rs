@@ -33,7 +33,7 @@ use self::view::{Look, Summary, last_told, period};
 use super::sources::{Sources, config_flag};
 use crate::cli::{Following, Logs, LogsView};
 use crate::config::Settings;
-use crate::error::{Error, Exit};
+use crate::error::{Error, Exit, quoted_file};
 use crate::ui::{self, Data, Delivery, Screen};
 
 /// Shows what is in the logs.
@@ -44,7 +44,7 @@ pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
     let now = Zoned::now();
     let mut filter = Filter::of(&logs.wanted, &now)?;
     let source = Source::find(logs)?;
-    let scanner = Scanner { parts: &source.parts, is_quiet: logs.quiet };
+    let scanner = Scanner { parts: &source.parts, is_quiet: logs.quiet, again: again(logs) };
     match logs.view {
         LogsView::Groups { top, json, histogram } => {
             let is_last_hour = filter.since.is_none() && filter.until.is_none();
@@ -152,10 +152,23 @@ fn of_settings(settings: &Settings) -> Result<PathBuf, Vec<Error>> {
     ])
 }
 
+/// The arguments by which a command finds the same files, each with a blank before it.
+fn again(logs: &Logs) -> String {
+    let mut text = if logs.rotated { String::new() } else { " --no-rotated".to_owned() };
+    text += &config_flag(&logs.flags);
+    for file in &logs.files {
+        text += " ";
+        text += &quoted_file(file);
+    }
+    text
+}
+
 /// What is read, for the views that read it once.
 struct Scanner<'a> {
     parts: &'a [Part],
     is_quiet: bool,
+    /// What a command needs to read the same.
+    again: String,
 }
 
 impl Scanner<'_> {
@@ -190,7 +203,7 @@ impl Scanner<'_> {
             }
         }
         let what = if look.filter.is_of_visitors() { "no such visit" } else { "no visit" };
-        ui::notice(&format!("{}: {what}; {}", period(look), last_told(last.0, look.zone)));
+        ui::notice(&format!("{}: {what}; {}", period(look), last_told(last.0, look.zone, &self.again)));
     }
 
     fn count(&self, filter: &Filter) -> Exit {

@@ -1,10 +1,12 @@
 //! What has to hold between settings.
 
 use std::cmp::Ordering;
+use std::path::Path;
 
 use super::layer::Layer;
 use super::problem::{Origin, Problem, Problems, Source};
 use super::value::{Family, Value};
+use super::{file, taken};
 
 /// Adds a problem for each combination that cannot be meant. A combination with a value that was refused is passed
 /// over: the default in its place would accuse the wrong line.
@@ -48,6 +50,7 @@ pub(super) fn settings(layer: &mut Layer, source: &Source, problems: &mut Proble
         }
     }
     one_app(layer, source, problems);
+    own_files(layer, source, problems);
 }
 
 /// `upstream` and `root` exclude each other; the stronger source wins, within one source it is a mistake.
@@ -75,6 +78,32 @@ fn one_app(layer: &mut Layer, source: &Source, problems: &mut Problems) {
     }
 }
 
+/// Every log has a file of its own: in the settings or the list its lines would be mistakes, and in another log two
+/// writers would be in each other's way.
+fn own_files(layer: &Layer, source: &Source, problems: &mut Problems) {
+    if layer.refused(&["accessLog", "audit.path", "audit.combined"]) {
+        return;
+    }
+    let folder = file::folder(&source.path);
+    let mut taken = vec![
+        ("the settings".to_owned(), source.path.clone()),
+        ("the list".to_owned(), file::beside(&folder, Path::new("whitelist.txt"))),
+    ];
+    for (path, default) in
+        [("accessLog", Some("access.log")), ("audit.path", Some("audit.jsonl")), ("audit.combined", None)]
+    {
+        let default = || default.map(|name| file::beside(&folder, Path::new(name)));
+        let Some(file) = taken::path(layer, &folder, path).or_else(default) else { continue };
+        // A device may well be shared: /dev/stdout in a container.
+        let other = taken.iter().find(|(_, other)| *other == file && !file.starts_with("/dev"));
+        if let Some((what, _)) = other {
+            let message = format!("`innkeeper.{path}` is the file of {what}");
+            problems.push(at(layer, source, path, &message).hint("name another file for one of them"));
+        }
+        taken.push((format!("`innkeeper.{path}`"), file));
+    }
+}
+
 /// Whether `path` is set to `value`.
 fn is(layer: &Layer, path: &str, value: &Value) -> bool {
     layer.setting(path).is_some_and(|setting| setting.value == *value)
@@ -88,5 +117,41 @@ fn at(layer: &Layer, source: &Source, path: &str, message: &str) -> Problem {
             Problem::new(format!("{message} (by `{origin}`)"))
         }
         _ => Problem::new(message),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::config::{Flags, Settings, Variables};
+
+    #[test]
+    fn no_log_is_written_into_another_file() {
+        for (own, expected) in [
+            ("audit: {path: ./config.yaml}", Some("`innkeeper.audit.path` is the file of the settings")),
+            ("audit: {path: whitelist.txt}", Some("`innkeeper.audit.path` is the file of the list")),
+            (
+                "audit: {path: access.log}",
+                Some("`innkeeper.audit.path` is the file of `innkeeper.accessLog`"),
+            ),
+            ("accessLog: audit.jsonl", Some("`innkeeper.audit.path` is the file of `innkeeper.accessLog`")),
+            (
+                "audit: {combined: audit.jsonl}",
+                Some("`innkeeper.audit.combined` is the file of `innkeeper.audit.path`"),
+            ),
+            ("accessLog: /dev/stdout, audit: {path: /dev/stdout}", None),
+            ("audit: {combined: combined.log, path: a/config.yaml}", None),
+        ] {
+            let text = format!("innkeeper: {{{own}}}\n");
+            for file in ["config.yaml", "/etc/innkeeper/config.yaml"] {
+                let read =
+                    Settings::of_text(Path::new(file), &text, &Flags::default(), &Variables::default());
+                let told = read.err().map(|problems| format!("{problems:?}")).unwrap_or_default();
+                match expected {
+                    Some(expected) => assert!(told.contains(expected), "{file} {own}: {told}"),
+                    None => assert_eq!(told, ""),
+                }
+            }
+        }
     }
 }

@@ -78,7 +78,10 @@ impl Reload {
     fn renew(&mut self) {
         let made = (self.read_again)().and_then(|(settings, accounts)| {
             let fixed = fixed_at_start(self.making.settings(), &settings);
-            let changed = config::changed(self.making.settings(), &settings);
+            let mut changed = config::changed(self.making.settings(), &settings);
+            if accounts != *self.making.accounts() {
+                changed.push("accounts".to_owned());
+            }
             let mut making = self.making.renewed(settings, accounts).map_err(|error| vec![error])?;
             let resolved = names::resolve(&making.lookups(), &self.resolved);
             let (mut rules, mut notes) =

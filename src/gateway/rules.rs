@@ -165,6 +165,12 @@ impl Making {
         note
     }
 
+    /// Who may sign in.
+    #[must_use]
+    pub const fn accounts(&self) -> &Accounts {
+        &self.accounts
+    }
+
     /// The same anew, from other settings and accounts. Failed sign-ins are not forgiven, and connections to an app
     /// that stays where it is are kept. What the sockets were bound with stays as it was at the start: whether a
     /// password is needed hangs on who can connect, and that no change of the file takes back.

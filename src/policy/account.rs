@@ -244,7 +244,7 @@ impl Shared {
 }
 
 /// An account of SillyTavern's.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Account {
     /// What the user types as a name; compared exactly.
     pub handle: Arc<str>,
@@ -311,6 +311,13 @@ impl Accounts {
             }
             _ => (Arc::clone(&self.decoy), Subject::Nobody),
         }
+    }
+}
+
+/// They are the same when they let in the same people; what a claim of nobody's is held against is chance.
+impl PartialEq for Accounts {
+    fn eq(&self, other: &Self) -> bool {
+        self.by_handle == other.by_handle
     }
 }
 

@@ -40,7 +40,8 @@ pub enum Kind<S = String> {
     Stop,
     /// `reload`: the settings, or a file that they name, were read again.
     Reload {
-        /// The keys of the settings that differ, as in the settings file: `whitelist`, `ssl.certPath`.
+        /// The keys of the settings that differ, as in the settings file: `whitelist`, `ssl.certPath`; and `accounts`
+        /// where those of SillyTavern do.
         changed: Vec<S>,
     },
     /// `visit`, `failure` or `throttle`: a request, or several of the same kind.

@@ -171,6 +171,15 @@ fn an_hour_without_visits() {
     let end = "the last event was at 2026-11-23 10:12:00: innkeeper logs --since \"2026-11-23 10:12\"\n";
     assert!(told.ends_with(end), "{told}");
     assert_eq!(output.status.code(), Some(1));
+    // At a full hour, of a file that was named, with other settings: what is pasted asks the same again.
+    let hour = visit("10:00:00.000", "allowed", "listed", "10.0.0.1", "", "x", 1);
+    fs::write(folder.path("an hour.jsonl"), hour).unwrap();
+    let arguments = ["logs", "an hour.jsonl", "--no-rotated", "--config", "./config.yaml"];
+    let told =
+        String::from_utf8(folder.command(&arguments).env("TZ", "UTC").output().unwrap().stderr).unwrap();
+    let end =
+        "innkeeper logs --since \"2026-11-23 10:00\" --no-rotated --config ./config.yaml 'an hour.jsonl'\n";
+    assert!(told.ends_with(end), "{told}");
 }
 
 fn compressed(path: &Path, text: &str) {
@@ -246,6 +255,35 @@ fn what_is_no_line_is_left_out_and_told() {
         String::from_utf8(output.stderr).unwrap(),
         "warning: left out 2 lines that are none of a log, the first of them: long:2\n"
     );
+}
+
+#[test]
+fn two_commands_that_undo_each_other() {
+    let of = |host: &str, agent: &str| {
+        visit("10:00:00.000", "refused", "unknown-host", "10.0.0.1", &asked("", host, "/", 403), agent, 1)
+    };
+    let folder =
+        Folder::with(&[("config.yaml", SETTINGS), ("audit.jsonl", &(of("a.lan", "x") + &of("b.lan", "y")))]);
+    let told = |more: &[&str]| folder.told(&[&["logs"], &DAY[..], more].concat(), &UTC);
+    let note = "Each command for a host replaces the list: paste one, and look again.\n";
+    assert_eq!(told(&[]).matches(note).count(), 1);
+    assert!(!told(&["--host", "a.lan"]).contains(note));
+}
+
+/// Nobody has to believe the numbers of a file that somebody else wrote, but nobody falls over them either.
+#[test]
+fn numbers_beyond_all_bounds() {
+    let most = |verdict: &str| visit("10:00:00.000", verdict, "x", "10.0.0.1", "", "x", u64::MAX);
+    let folder = Folder::with(&[("log", &(most("allowed") + &most("refused") + &most("refused")))]);
+    for (more, expected) in [
+        (&["--count"][..], "18446744073709551615\n"),
+        (&["--histogram"], "18446744073709551615 visits, 18446744073709551615 of them refused"),
+        (&["--json"], "\"visits\": 18446744073709551615,"),
+    ] {
+        let output = folder.run(&[&["logs", "log"], &DAY[..], more].concat());
+        assert_eq!(output.status.code(), Some(0), "{more:?}");
+        assert!(String::from_utf8(output.stdout).unwrap().contains(expected), "{more:?}");
+    }
 }
 
 /// SillyTavern writes what was sent as it is.

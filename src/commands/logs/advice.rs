@@ -9,7 +9,7 @@ use super::line::Verdict;
 use crate::config::Settings;
 use crate::error::quoted;
 use crate::gateway::rules::{command_to_know, command_to_list};
-use crate::policy::host::HostPattern;
+use crate::policy::host::{Host, HostPattern, HostVerdict, Hosts};
 use crate::record::event::Reason;
 
 /// What there is to do.
@@ -94,6 +94,9 @@ impl Circumstances {
 
     fn knowing(&self, asked: &str) -> Advice {
         match (host(asked), &self.hosts) {
+            (Some(name), Some(hosts)) if is_known(name, hosts) => {
+                Advice::Words(format!("`{name}` is a known name by now"))
+            }
             (Some(_), Some(hosts)) => Advice::Command(command_to_know(asked, hosts, &self.config_flag)),
             (Some(name), None) => {
                 Advice::Words(format!("if `{name}` is a name of yours, add it to hostWhitelist.hosts"))
@@ -115,6 +118,13 @@ impl Circumstances {
             user => format!("innkeeper auth user password {}{flag}", quoted(user)),
         }
     }
+}
+
+/// Whether `name` is one of `listed`: it was added since then.
+fn is_known(name: &str, listed: &[String]) -> bool {
+    let patterns: Vec<HostPattern> = listed.iter().filter_map(|host| host.parse().ok()).collect();
+    let name = Host::parse(name.as_bytes());
+    name.is_ok_and(|name| matches!(Hosts::new(&patterns, &[]).judge(&name), HostVerdict::Known(_)))
 }
 
 /// The name in what was asked for, if it is one.
@@ -194,6 +204,17 @@ mod tests {
         }
         let allowed = Group { verdict: Verdict::Allowed, ..group("listed", "10.0.0.9", "", "") };
         assert_eq!(here.advise(&allowed), None);
+    }
+
+    /// The host was added after the visit: once more would write it twice.
+    #[test]
+    fn a_host_that_is_known_by_now() {
+        let hosts = vec!["desk".to_owned(), ".lan".to_owned()];
+        let here = Circumstances { hosts: Some(hosts), ..Circumstances::default() };
+        for asked in ["DESK:8000", "desk.", "tavern.lan"] {
+            let told = told(here.advise(&group("unknown-host", "10.0.0.9", asked, "")));
+            assert!(told.ends_with("is a known name by now"), "{told}");
+        }
     }
 
     /// Whoever wrote the file wants the owner to paste something else.

@@ -79,7 +79,7 @@ impl Groups {
         }
         match self.numbers.get(&*key) {
             Some(number) => self.all[*number].add(line),
-            None if self.all.len() == MOST => self.others += line.count,
+            None if self.all.len() == MOST => self.others = self.others.saturating_add(line.count),
             None => {
                 self.numbers.insert(key.as_slice().into(), self.all.len());
                 self.all.push(Group::of(line, verdict));

@@ -76,7 +76,8 @@ impl Slots {
             self.settle();
             self.last = (second.div_euclid(self.length), Counts::default());
         }
-        self.last.1[verdict as usize] += visits;
+        let count = &mut self.last.1[verdict as usize];
+        *count = count.saturating_add(visits);
     }
 
     /// Puts the last slot to the others, and makes all of them longer when there are too many.
@@ -129,14 +130,19 @@ impl Slots {
     }
 }
 
+/// All visits of `counts`. A log that was forged may name any number of them.
+pub fn total(counts: &Counts) -> u64 {
+    counts.iter().fold(0, |sum, count| sum.saturating_add(*count))
+}
+
 fn sum(into: &mut Counts, counts: Counts) {
-    into.iter_mut().zip(counts).for_each(|(into, count)| *into += count);
+    into.iter_mut().zip(counts).for_each(|(into, count)| *into = into.saturating_add(count));
 }
 
 /// The bars as lines for people, with a legend.
 pub fn drawn(length: i64, bars: &[Slot], zone: &TimeZone, screen: Screen) -> String {
     let signs = if screen.unicode { ['▓', '▒', '█', '·'] } else { ['x', '!', '#', '.'] };
-    let Some(most) = bars.iter().map(|bar| bar.counts.iter().sum::<u64>()).max() else {
+    let Some(most) = bars.iter().map(|bar| total(&bar.counts)).max() else {
         return String::new();
     };
     let on_wall = |start| Timestamp::from_second(start).map(|time| time.to_zoned(zone.clone()));
@@ -155,7 +161,7 @@ pub fn drawn(length: i64, bars: &[Slot], zone: &TimeZone, screen: Screen) -> Str
     let room = screen.width.saturating_sub(label(&bars[0]).len() + digits + 4).clamp(10, 400) as u64;
     let mut text = String::new();
     for bar in bars {
-        let visits = bar.counts.iter().sum::<u64>();
+        let visits = total(&bar.counts);
         let _ = write!(text, "{}  {visits:>digits$}  ", label(bar));
         for (count, sign) in bar.counts.iter().zip(signs) {
             // A single visit is seen beside a thousand others.
@@ -206,6 +212,19 @@ mod tests {
         let (_, bars) =
             slots.bars(None, None, &TimeZone::fixed(jiff::tz::Offset::from_seconds(1800).unwrap()));
         assert_eq!(bars[0].start.rem_euclid(60), 0);
+    }
+
+    #[test]
+    fn no_number_is_too_large() {
+        let mut slots = Slots::default();
+        for second in [1, 1, 2, 1] {
+            slots.add(second, Verdict::Allowed, u64::MAX);
+            slots.add(second, Verdict::Refused, u64::MAX);
+        }
+        let (length, bars) = slots.bars(Some(0), Some(240), &TimeZone::UTC);
+        assert_eq!(bars[0].counts, [u64::MAX, 0, u64::MAX, 0]);
+        let screen = Screen { width: 80, unicode: false };
+        assert!(drawn(length, &bars, &TimeZone::UTC, screen).contains("xxx###"));
     }
 
     #[test]

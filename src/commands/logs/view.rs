@@ -12,7 +12,7 @@ use super::filter::Filter;
 use super::groups::{Group, Groups};
 use super::line::{Line, Verdict};
 use super::scan::{Oddities, Taker};
-use super::slots::{Counts, Slots, drawn};
+use super::slots::{Counts, Slots, drawn, total};
 use super::stamp::{self, Stamp};
 use crate::ui::{Screen, aligned};
 
@@ -56,7 +56,7 @@ pub struct Look<'a> {
 impl Summary {
     /// How many visits there were.
     pub fn visits(&self) -> u64 {
-        self.counts.iter().sum()
+        total(&self.counts)
     }
 
     fn selected(&self, top: Option<usize>) -> Vec<&Group> {
@@ -169,6 +169,9 @@ fn row(group: &Group, zone: &TimeZone) -> [String; 7] {
     ]
 }
 
+/// How a command begins that writes a list anew.
+const REPLACES: &str = "\n    innkeeper config set ";
+
 /// When each address and device was let in last.
 type LetIn<'a> = HashMap<(&'a str, &'a str), Stamp>;
 
@@ -192,7 +195,17 @@ fn advised(groups: &[&Group], let_in: &LetIn<'_>, look: &Look<'_>) -> String {
             told.push(line);
         }
     }
-    if told.is_empty() { String::new() } else { format!("\nTo let them in:\n{}", told.concat()) }
+    if told.is_empty() {
+        return String::new();
+    }
+    // Whoever pastes them all would keep the last name only.
+    let replacing = told.iter().filter(|line| line.contains(REPLACES)).count();
+    let note = if replacing > 1 {
+        "Each command for a host replaces the list: paste one, and look again.\n"
+    } else {
+        ""
+    };
+    format!("\nTo let them in:\n{}{note}", told.concat())
 }
 
 #[derive(Serialize)]
@@ -271,15 +284,15 @@ impl GroupReport {
     }
 }
 
-/// When something happened last, for a view that is empty.
-pub fn last_told(last: Option<Stamp>, zone: &TimeZone) -> String {
+/// When something happened last, for a view that is empty; `again` is what the command needs to read the same.
+pub fn last_told(last: Option<Stamp>, zone: &TimeZone, again: &str) -> String {
     match last {
         Some(last) => {
             let begin = stamp::local(last.seconds() - last.seconds().rem_euclid(60), zone);
             format!(
-                "the last event was at {}: innkeeper logs --since \"{}\"",
+                "the last event was at {}: innkeeper logs --since \"{}\"{again}",
                 last.local(zone),
-                begin.trim_end_matches(":00")
+                begin.strip_suffix(":00").unwrap_or(&begin)
             )
         }
         None => "nothing is written there yet".to_owned(),

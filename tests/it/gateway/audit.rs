@@ -1,6 +1,7 @@
 //! The audit log of the running server: every kind of line, whole whatever happens to its file.
 
 mod damage;
+mod seldom;
 
 use std::fs;
 use std::path::{Path, PathBuf};

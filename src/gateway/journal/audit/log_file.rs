@@ -2,7 +2,7 @@
 
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
-use std::path::{Path, PathBuf};
+use std::path::PathBuf;
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
@@ -163,10 +163,17 @@ impl LogFile {
         )));
     }
 
-    /// Whether another file, or none, lies where the open one was opened.
-    fn was_moved(&self) -> bool {
-        let Some(open) = &self.open else { return false };
-        fs::metadata(&self.path).map_or(true, |metadata| Identity::of(&metadata) != open.identity)
+    /// Whether another file, or none, lies where the open one was opened. If not, it may still have been cut off by
+    /// somebody else since then (`copytruncate` of logrotate): its length is what it is now.
+    fn was_moved(&mut self) -> bool {
+        let Some(open) = &mut self.open else { return false };
+        match fs::metadata(&self.path) {
+            Ok(metadata) if Identity::of(&metadata) == open.identity => {
+                open.length = metadata.len();
+                false
+            }
+            _ => true,
+        }
     }
 
     /// Opens it for appending. A new file is for its owner only: it tells who visits whom.
@@ -230,7 +237,7 @@ impl LogFile {
         }
         let path = fs::canonicalize(&self.path)
             .or_else(|_| {
-                fs::canonicalize(self.path.parent().unwrap_or(Path::new(".")))
+                fs::canonicalize(parts::folder(&self.path))
                     .map(|folder| folder.join(self.path.file_name().unwrap_or_default()))
             })
             .unwrap_or_else(|_| self.path.clone());

@@ -17,6 +17,11 @@ pub(super) fn newest(log: &Path) -> PathBuf {
     beside(log, ".0")
 }
 
+/// The folder that `log` lies in.
+pub(super) fn folder(log: &Path) -> &Path {
+    log.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."))
+}
+
 /// Compresses the [newest] part of `log`, if there is one; the older ones move on by one, and of those `keep` stay.
 /// Does nothing twice, wherever it was broken off before.
 ///
@@ -92,16 +97,17 @@ fn is_compressed_in(plain: &mut File, compressed: &Path) -> io::Result<bool> {
 
 /// Removes the parts that `keep` leaves no place for, because it was larger before.
 fn remove_beyond(log: &Path, keep: u32) -> io::Result<()> {
-    let (Some(folder), Some(name)) = (log.parent(), log.file_name().and_then(|name| name.to_str())) else {
-        return Ok(());
-    };
-    for entry in fs::read_dir(folder)? {
+    let Some(name) = log.file_name().and_then(|name| name.to_str()) else { return Ok(()) };
+    for entry in fs::read_dir(folder(log))? {
         let entry = entry?;
-        let number = entry.file_name().to_str().and_then(|file| {
+        let found = entry.file_name();
+        let number = found.to_str().and_then(|file| {
             file.strip_prefix(name)?.strip_prefix('.')?.strip_suffix(".gz")?.parse::<u32>().ok()
         });
-        if number.is_some_and(|number| number > keep && entry.path() == part(log, number)) {
-            remove(&entry.path())?;
+        if let Some(number) = number.filter(|number| *number > keep)
+            && part(log, number).file_name() == Some(&found)
+        {
+            remove(&part(log, number))?;
         }
     }
     Ok(())
@@ -181,6 +187,11 @@ mod tests {
             std::os::unix::fs::MetadataExt::mode(&fs::metadata(part(&log, 1)).unwrap()) & 0o777,
             0o600
         );
+    }
+
+    #[test]
+    fn the_folder_of_a_bare_name_is_this_one() {
+        assert!(compress(Path::new("no-such-log.jsonl"), 3).is_ok());
     }
 
     #[test]

@@ -73,6 +73,24 @@ fn a_file_that_was_moved_or_removed_begins_anew() {
     assert_eq!(fs::read_to_string(&path).unwrap(), "3\n");
 }
 
+#[test]
+fn a_file_that_was_cut_by_somebody_else_is_as_short_as_it_is() {
+    let folder = tempfile::tempdir().unwrap();
+    let path = folder.path().join("audit.jsonl");
+    let (say, _console) = console();
+    let mut log = LogFile::new("log", path.clone(), limits(1000));
+    log.write(b"1\n2\n3\n", 3, gap, &say);
+    // As `copytruncate` of logrotate does it.
+    fs::write(&path, "").unwrap();
+    log.write(b"4\n", 1, gap, &say);
+    let open = log.open.as_mut().unwrap();
+    assert_eq!(open.length, 2);
+    // On a full disk no hole takes the place of what was cut off.
+    assert!(write_as_far_as_possible(&open.file, b"5\n6").1.is_ok());
+    assert_eq!(open.mend(b"5\n6"), 1);
+    assert_eq!(fs::read_to_string(&path).unwrap(), "4\n5\n");
+}
+
 #[cfg(unix)]
 #[test]
 fn a_failure_is_told_once_and_the_gap_is_written_when_it_is_over() {
