@@ -208,7 +208,7 @@ fn what_changes_from_request_to_request_on_one_connection() {
         same,
     ];
     for (line, fields) in requests {
-        client.send(&format!("{line} HTTP/1.1\r\n{fields}\r\n"));
+        client.send(format!("{line} HTTP/1.1\r\n{fields}\r\n"));
         client.answer();
     }
     client.send("GET /a HTTP/1.1\r\nHost: app.test\r\nUser-Agent: x/1\r\nConnection: close\r\n\r\n");
