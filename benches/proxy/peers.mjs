@@ -42,10 +42,12 @@ const ARGON2ID =
  */
 export const PEERS = {
   // By default the first visit of each visitor an hour is written to audit.jsonl, and every refusal.
-  innkeeper: innkeeper({ audited: true, visits: 'new' }),
-  // The same, and every request is written to audit.jsonl, with compression of what has grown old.
-  'innkeeper-audit-all': innkeeper({ audited: true, visits: 'all' }),
-  'innkeeper-no-audit': innkeeper({ audited: false, visits: 'new' }),
+  innkeeper: innkeeper({ audited: true, visits: 'new', size: '10 MiB' }),
+  // The same, and every request is written to audit.jsonl, as the others write their logs: to one file that grows.
+  'innkeeper-audit-all': innkeeper({ audited: true, visits: 'all', size: '100 GiB' }),
+  // The same, and a new file is begun every 10 MiB, about once a second, and the one before it is compressed.
+  'innkeeper-audit-rotated': innkeeper({ audited: true, visits: 'all', size: '10 MiB' }),
+  'innkeeper-no-audit': innkeeper({ audited: false, visits: 'new', size: '10 MiB' }),
   nginx: {
     program: 'nginx',
     config: 'nginx.conf',

@@ -10,7 +10,7 @@ import {
   ask, clientHeaders, contestants, missing, openFiles, pause, PEERS, prove, scratchFolder, startPeer, startUpstream, wayIn, WORKERS,
 } from './peers.mjs';
 
-const BY_DEFAULT = ['innkeeper', 'innkeeper-audit-all', 'nginx', 'haproxy', 'caddy'];
+const BY_DEFAULT = ['innkeeper', 'innkeeper-audit-all', 'innkeeper-audit-rotated', 'nginx', 'haproxy', 'caddy'];
 
 const HELP = `Compares Innkeeper with nginx, HAProxy and Caddy on this machine; prints Markdown.
 

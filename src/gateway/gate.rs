@@ -82,13 +82,15 @@ pub struct Peer {
     pub known: Option<Acquaintance>,
     /// What the request that is under way leaves in the audit log.
     pub trail: Option<Box<Trail>>,
+    /// The trail of the request before it, for the next one to go on with.
+    pub spare: Option<Box<Trail>>,
 }
 
 impl Peer {
     /// Somebody of whom nothing else is known yet.
     #[must_use]
     pub const fn new(address: IpAddr, tls: Option<Tls>) -> Self {
-        Self { address, tls, astray: None, announced: None, known: None, trail: None }
+        Self { address, tls, astray: None, announced: None, known: None, trail: None, spare: None }
     }
 }
 

@@ -3,16 +3,15 @@
 use std::sync::Arc;
 use std::time::Instant;
 
-use super::buffer;
 use super::field::Field;
 use super::gate::Peer;
 use super::http1::{Head, Version};
 use super::journal::Journal;
-use super::journal::audit::{HOUR, Wanted};
+use super::journal::audit::{Audit, HOUR, Wanted};
 use crate::policy::client::Client;
 use crate::policy::whitelist::Rule;
 use crate::policy::{Approach, Denial, Entrance, Lack, Permit, Standing};
-use crate::record::event::{By, End, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
+use crate::record::event::{By, End, Frame, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
 
 /// So many bytes of a text are kept: what is written holds no more.
 const LONGEST: usize = 513;
@@ -54,6 +53,8 @@ pub struct Acquaintance {
 pub struct Trail {
     journal: Journal,
     began: Instant,
+    /// It was written down.
+    is_over: bool,
     /// Where it is written, if anywhere.
     wanted: Option<Wanted>,
     /// What it is depends on what comes of it.
@@ -66,10 +67,28 @@ pub struct Trail {
     received: u64,
     sent: u64,
     end: End,
-    /// What was sent, one text behind the other.
+    texts: Texts,
+    frame: Framing,
+}
+
+/// What was sent, one text behind the other.
+#[derive(Debug, Default)]
+struct Texts {
     bytes: Vec<u8>,
     /// Where each is, if there is one.
     places: [Option<(u32, u32)>; TEXTS],
+    /// What the place of the entry is made of: how long the name of the file is, and the line.
+    place: Option<(usize, u32)>,
+}
+
+/// Whether the line of a request is made of what was escaped for the one before it on the same connection.
+#[derive(Debug)]
+enum Framing {
+    /// It differs from the one before in more than its path, or is the first.
+    None,
+    /// It does not differ, but nothing was kept.
+    Worthwhile,
+    Kept(Frame),
 }
 
 const TEXTS: usize = 7;
@@ -78,8 +97,9 @@ const RULE: usize = 1;
 const PLACE: usize = 2;
 const METHOD: usize = 3;
 const HOST: usize = 4;
-const PATH: usize = 5;
-const AGENT: usize = 6;
+const AGENT: usize = 5;
+/// The last, because it differs from request to request.
+const PATH: usize = 6;
 
 /// Begins the trail of a request, on `peer`'s connection, if it is one that is written down.
 pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
@@ -89,7 +109,8 @@ pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
         return;
     }
     let verdict = sight.reason.verdict();
-    let is_first = verdict == Verdict::Allowed && peer.is_news(journal, sight);
+    let now = Instant::now();
+    let is_first = verdict == Verdict::Allowed && peer.is_news(audit, sight, now);
     if is_first
         && sight.reason == Reason::Password
         && let Some(user) = sight.user
@@ -105,23 +126,27 @@ pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
         });
     }
     if let Some(wanted) = audit.wants(verdict, is_first) {
-        peer.trail = Some(Box::new(Trail::new(journal, peer.tls, sight, Some(wanted))));
+        peer.trail = Some(match peer.spare.take() {
+            Some(mut trail) => {
+                trail.renew(peer.tls, sight, wanted, now);
+                trail
+            }
+            None => Box::new(Trail::new(journal, peer.tls, sight, Some(wanted), now)),
+        });
     }
 }
 
 /// Begins the trail of a form that was sent: what it is depends on what it holds.
 pub fn begin_form(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
     if journal.audit().is_some() {
-        peer.trail = Some(Box::new(Trail::new(journal, peer.tls, sight, None)));
+        peer.trail = Some(Box::new(Trail::new(journal, peer.tls, sight, None, Instant::now())));
     }
 }
 
 impl Peer {
     /// Whether nobody like this was here for an hour. The connection remembers whom it was asked about last, so that
     /// nobody else need be asked about the same again.
-    fn is_news(&mut self, journal: &Journal, sight: &Sight<'_>) -> bool {
-        let Some(audit) = journal.audit() else { return false };
-        let now = Instant::now();
+    fn is_news(&mut self, audit: &Audit, sight: &Sight<'_>, now: Instant) -> bool {
         if let Some(known) = &self.known
             && known.client == *sight.client
             && known.user.as_deref() == sight.user
@@ -138,10 +163,14 @@ impl Peer {
         audit.is_first(sight.client.address(), sight.user)
     }
 
-    /// Ends the trail of the request that is over.
+    /// Ends the trail of the request that is over. Where all of them are written, the next one goes on with it.
     pub fn leave(&mut self, end: End) {
         if let Some(mut trail) = self.trail.take() {
             trail.end = end;
+            trail.finish();
+            if trail.journal.audit().is_some_and(Audit::writes_every_visit) {
+                self.spare = Some(trail);
+            }
         }
     }
 
@@ -152,76 +181,51 @@ impl Peer {
 }
 
 impl Trail {
-    fn new(journal: &Journal, tls: Option<Tls>, sight: &Sight<'_>, wanted: Option<Wanted>) -> Self {
-        let mut trail = Self {
+    fn new(
+        journal: &Journal,
+        tls: Option<Tls>,
+        sight: &Sight<'_>,
+        wanted: Option<Wanted>,
+        now: Instant,
+    ) -> Self {
+        let mut texts = Texts::default();
+        texts.keep_all(sight);
+        Self {
             journal: journal.clone(),
-            began: Instant::now(),
+            began: now,
+            is_over: false,
             is_open: wanted.is_none(),
             wanted,
             reason: sight.reason,
             client: sight.client.clone(),
             tls,
-            protocol: sight.head.map(|head| match head.version {
-                Version::Http10 => Protocol::Http10,
-                Version::Http11 => Protocol::Http11,
-                Version::Http2 => Protocol::Http2,
-            }),
+            protocol: protocol(sight),
             status: None,
             received: 0,
             sent: 0,
             end: End::Cut,
-            bytes: buffer::lend(),
-            places: [None; TEXTS],
-        };
-        if let Some(user) = sight.user {
-            trail.keep(USER, user.as_bytes());
+            texts,
+            frame: Framing::None,
         }
-        if let Some(rule) = sight.rule {
-            trail.keep(RULE, rule.text().as_bytes());
-            trail.keep_place(rule);
-        }
-        if let Some(head) = sight.head {
-            trail.keep(METHOD, head.method.as_bytes());
-            if let Some(agent) = head.first(Field::UserAgent) {
-                trail.keep(AGENT, agent);
-            }
-        }
-        if let Some((path, host)) = sight.target {
-            trail.keep(PATH, path.as_bytes());
-            if let Some(host) = host {
-                trail.keep(HOST, host);
-            }
-        }
-        trail
     }
 
-    fn keep(&mut self, which: usize, text: &[u8]) {
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(&text[..text.len().min(LONGEST)]);
-        self.place(which, from);
-    }
-
-    /// `config.yaml:12`
-    fn keep_place(&mut self, rule: &Rule<'_>) {
-        let from = self.bytes.len();
-        self.bytes.extend_from_slice(rule.file().as_bytes());
-        if rule.line() > 0 {
-            self.bytes.push(b':');
-            self.bytes.extend_from_slice(itoa::Buffer::new().format(rule.line()).as_bytes());
+    /// Begins anew, after the request before it on the same connection.
+    fn renew(&mut self, tls: Option<Tls>, sight: &Sight<'_>, wanted: Wanted, now: Instant) {
+        let protocol = protocol(sight);
+        let is_same = self.client == *sight.client
+            && (self.reason, self.tls, self.protocol) == (sight.reason, tls, protocol);
+        if !is_same {
+            self.client = sight.client.clone();
+            (self.reason, self.tls, self.protocol) = (sight.reason, tls, protocol);
         }
-        self.place(PLACE, from);
-    }
-
-    /// What was added since `from` is the text of that number.
-    fn place(&mut self, which: usize, from: usize) {
-        // Seven texts of some hundred bytes each.
-        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        self.places[which] = Some((number(from), number(self.bytes.len())));
-    }
-
-    fn text(&self, which: usize) -> Option<Raw<'_>> {
-        let (from, to) = self.places[which]?;
-        self.bytes.get(from as usize..to as usize).map(Raw)
+        if !self.texts.keep_all(sight) || !is_same {
+            self.frame = Framing::None;
+        } else if matches!(self.frame, Framing::None) {
+            self.frame = Framing::Worthwhile;
+        }
+        (self.began, self.is_over) = (now, false);
+        (self.wanted, self.is_open) = (Some(wanted), false);
+        (self.status, self.received, self.sent, self.end) = (None, 0, 0, End::Cut);
     }
 
     /// The client gets an answer with this status.
@@ -247,7 +251,7 @@ impl Trail {
 
     /// A form was right: somebody signed in.
     pub fn signed_in(&mut self, user: &str) {
-        self.keep(USER, user.as_bytes());
+        self.texts.keep(USER, Some(user.as_bytes()));
         self.judged(Reason::Password);
         if let Some(audit) = self.journal.audit() {
             let (client, peer) = addresses(&self.client);
@@ -255,63 +259,148 @@ impl Trail {
                 client,
                 peer,
                 user: Raw(user.as_bytes()),
-                host: self.text(HOST),
+                host: self.texts.get(HOST),
                 by: By::Form,
-                agent: self.text(AGENT),
+                agent: self.texts.get(AGENT),
             });
         }
     }
 
     /// It is let in or refused for this reason after all.
     pub fn judged(&mut self, reason: Reason) {
-        (self.reason, self.is_open) = (reason, false);
+        (self.reason, self.is_open, self.frame) = (reason, false, Framing::None);
         let Some(audit) = self.journal.audit() else { return };
-        let user = self.text(USER).and_then(|Raw(user)| str::from_utf8(user).ok());
+        let user = self.texts.get(USER).and_then(|Raw(user)| str::from_utf8(user).ok());
         let is_first = reason.verdict() == Verdict::Allowed && audit.is_first(self.client.address(), user);
         self.wanted = audit.wants(reason.verdict(), is_first);
     }
 }
 
-impl Drop for Trail {
-    fn drop(&mut self) {
+impl Trail {
+    /// Writes it down, once.
+    fn finish(&mut self) {
+        if std::mem::replace(&mut self.is_over, true) {
+            return;
+        }
         if self.is_open {
             // A form that was not read to its end.
             self.judged(Reason::Malformed);
         }
-        let bytes = std::mem::take(&mut self.bytes);
-        if let (Some(audit), Some(wanted)) = (self.journal.audit(), self.wanted) {
-            let text = |which: usize| {
-                let (from, to) = self.places[which]?;
-                bytes.get(from as usize..to as usize).map(Raw)
-            };
-            let (client, peer) = addresses(&self.client);
-            let claimed = claimed(&self.client);
-            let visit = Visit {
-                verdict: self.reason.verdict(),
-                reason: self.reason,
-                client,
-                peer,
-                claimed: claimed.as_ref().map(|claimed| Raw(claimed.as_bytes())),
-                user: text(USER),
-                rule: text(RULE),
-                place: text(PLACE),
-                method: text(METHOD),
-                host: text(HOST),
-                path: text(PATH),
-                status: self.status,
-                received: self.received,
-                sent: self.sent,
-                milliseconds: u64::try_from(self.began.elapsed().as_millis()).unwrap_or(u64::MAX),
-                end: self.end,
-                tls: self.tls,
-                protocol: self.protocol,
-                agent: text(AGENT),
-                count: 1,
-            };
-            audit.visited(&visit, wanted);
+        let (Some(audit), Some(wanted)) = (self.journal.audit(), self.wanted) else { return };
+        let now = Instant::now();
+        let (client, peer) = addresses(&self.client);
+        let claimed = claimed(&self.client);
+        let text = |which| self.texts.get(which);
+        let visit = Visit {
+            verdict: self.reason.verdict(),
+            reason: self.reason,
+            client,
+            peer,
+            claimed: claimed.as_ref().map(|claimed| Raw(claimed.as_bytes())),
+            user: text(USER),
+            rule: text(RULE),
+            place: text(PLACE),
+            method: text(METHOD),
+            host: text(HOST),
+            path: text(PATH),
+            status: self.status,
+            received: self.received,
+            sent: self.sent,
+            milliseconds: u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX),
+            end: self.end,
+            tls: self.tls,
+            protocol: self.protocol,
+            agent: text(AGENT),
+            count: 1,
+        };
+        if matches!(self.frame, Framing::Worthwhile) {
+            self.frame = Framing::Kept(Frame::of(&visit));
         }
-        buffer::give_back(bytes);
+        let frame = match &self.frame {
+            Framing::Kept(frame) => Some(frame),
+            Framing::None | Framing::Worthwhile => None,
+        };
+        audit.visited(&visit, frame, wanted, now);
     }
+}
+
+impl Drop for Trail {
+    fn drop(&mut self) {
+        self.finish();
+    }
+}
+
+impl Texts {
+    /// Takes the texts of a request in place of those of the one before. Were they the same, but for the path?
+    fn keep_all(&mut self, sight: &Sight<'_>) -> bool {
+        let mut texts: [Option<&[u8]>; TEXTS] = [None; TEXTS];
+        texts[USER] = sight.user.map(str::as_bytes);
+        texts[RULE] = sight.rule.map(|rule| rule.text().as_bytes());
+        if let Some(head) = sight.head {
+            texts[METHOD] = Some(head.method.as_bytes());
+            texts[AGENT] = head.first(Field::UserAgent);
+        }
+        if let Some((path, host)) = sight.target {
+            (texts[PATH], texts[HOST]) = (Some(path.as_bytes()), host);
+        }
+        let mut texts = texts.map(|text| text.map(within_limit));
+        let place = sight.rule.map(|rule| (within_limit(rule.file().as_bytes()), rule.line()));
+        if self.are(&texts, place) {
+            let before = self.places[PATH].map_or(self.bytes.len(), |(from, _)| from as usize);
+            self.bytes.truncate(before);
+            self.keep(PATH, texts[PATH]);
+            return true;
+        }
+        let joined = place.map(|(file, line)| match line {
+            0 => file.to_vec(),
+            // `config.yaml:12`
+            line => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
+        });
+        texts[PLACE] = joined.as_deref();
+        self.place = place.map(|(file, line)| (file.len(), line));
+        self.bytes.clear();
+        (0..TEXTS).for_each(|which| self.keep(which, texts[which]));
+        false
+    }
+
+    /// Whether all but the path are these, and nothing stands behind the path.
+    fn are(&self, texts: &[Option<&[u8]>; TEXTS], place: Option<(&[u8], u32)>) -> bool {
+        let has = |which: usize, text: Option<&[u8]>| self.get(which).map(|Raw(text)| text) == text;
+        let is_place = self.place == place.map(|(file, line)| (file.len(), line))
+            && place.is_none_or(|(file, _)| self.get(PLACE).is_some_and(|Raw(text)| text.starts_with(file)));
+        let is_path_last = self.places[PATH].is_none_or(|(_, to)| to as usize == self.bytes.len());
+        is_path_last
+            && is_place
+            && (0..PATH).filter(|which| *which != PLACE).all(|which| has(which, texts[which]))
+    }
+
+    fn keep(&mut self, which: usize, text: Option<&[u8]>) {
+        // Seven texts of some hundred bytes each.
+        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
+        self.places[which] = text.map(|text| {
+            let from = self.bytes.len();
+            self.bytes.extend_from_slice(text);
+            (number(from), number(self.bytes.len()))
+        });
+    }
+
+    fn get(&self, which: usize) -> Option<Raw<'_>> {
+        let (from, to) = self.places[which]?;
+        self.bytes.get(from as usize..to as usize).map(Raw)
+    }
+}
+
+/// As much of a text as is kept.
+fn within_limit(text: &[u8]) -> &[u8] {
+    &text[..text.len().min(LONGEST)]
+}
+
+fn protocol(sight: &Sight<'_>) -> Option<Protocol> {
+    sight.head.map(|head| match head.version {
+        Version::Http10 => Protocol::Http10,
+        Version::Http11 => Protocol::Http11,
+        Version::Http2 => Protocol::Http2,
+    })
 }
 
 /// The address that is judged, and that of the proxy before it.

@@ -435,6 +435,41 @@ impl<S: Text> Event<S> {
     }
 }
 
+/// What the lines of visits have in common that differ in nothing but their path, status, end, count and numbers: of
+/// somebody who goes on asking over one connection. It is escaped only once.
+#[derive(Clone, Debug, Default)]
+pub struct Frame {
+    before_path: Vec<u8>,
+    after_end: Vec<u8>,
+}
+
+impl Frame {
+    /// That of the lines of all visits like this one.
+    #[must_use]
+    pub fn of<S: Text>(visit: &Visit<S>) -> Self {
+        let mut frame = Self::default();
+        visit.write_ground(&mut Keys { line: &mut frame.before_path });
+        visit.write_means(&mut Keys { line: &mut frame.after_end });
+        frame
+    }
+
+    /// Writes what [`Event::write_visit`] writes, for a `visit` like the one that the frame is of.
+    pub fn write_visit<S: Text>(
+        &self,
+        time: Timestamp,
+        visit: &Visit<S>,
+        clock: &mut Clock,
+        line: &mut Vec<u8>,
+    ) {
+        let mut keys = Keys::begin(time, visit.reason.event(), clock, line);
+        keys.line.extend_from_slice(&self.before_path);
+        visit.write_course(&mut keys);
+        keys.line.extend_from_slice(&self.after_end);
+        visit.write_count(&mut keys);
+        line.push(b'}');
+    }
+}
+
 impl<S> Visit<S> {
     /// The same visit with its texts held in another way.
     #[must_use]
@@ -466,6 +501,14 @@ impl<S> Visit<S> {
 
 impl<S: Text> Visit<S> {
     fn write(&self, keys: &mut Keys<'_>) {
+        self.write_ground(keys);
+        self.write_course(keys);
+        self.write_means(keys);
+        self.write_count(keys);
+    }
+
+    /// Who asked whom, and why that was allowed or not.
+    fn write_ground(&self, keys: &mut Keys<'_>) {
         keys.word("verdict", self.verdict.word());
         keys.word("reason", self.reason.word());
         keys.address("client", Some(self.client));
@@ -476,14 +519,31 @@ impl<S: Text> Visit<S> {
         keys.text("place", self.place.as_ref());
         keys.text("method", self.method.as_ref());
         keys.text("host", self.host.as_ref());
+    }
+
+    /// For what, and what became of it.
+    fn write_course(&self, keys: &mut Keys<'_>) {
         keys.text("path", self.path.as_ref());
+        // Written for every request anew: texts of a length that is known are cheaper.
+        let Keys { line } = keys;
+        let mut put = |key: &[u8], number: u64| {
+            line.extend_from_slice(key);
+            line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+        };
         if let Some(status) = self.status {
-            keys.number("status", status.into());
+            put(b",\"status\":", status.into());
         }
-        keys.number("received", self.received);
-        keys.number("sent", self.sent);
-        keys.number("ms", self.milliseconds);
-        keys.word("end", self.end.word());
+        put(b",\"received\":", self.received);
+        put(b",\"sent\":", self.sent);
+        put(b",\"ms\":", self.milliseconds);
+        line.extend_from_slice(match self.end {
+            End::Whole => b",\"end\":\"whole\"".as_slice(),
+            End::Cut => b",\"end\":\"cut\"",
+        });
+    }
+
+    /// By which means it asked.
+    fn write_means(&self, keys: &mut Keys<'_>) {
         if let Some(tls) = self.tls {
             keys.word("tls", tls.word());
         }
@@ -491,6 +551,9 @@ impl<S: Text> Visit<S> {
             keys.word("protocol", protocol.word());
         }
         keys.text("agent", self.agent.as_ref());
+    }
+
+    fn write_count(&self, keys: &mut Keys<'_>) {
         if self.count != 1 {
             keys.number("count", self.count);
         }

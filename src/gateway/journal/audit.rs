@@ -5,6 +5,7 @@
 //! at the latest a fifth of a second after the first of it, and writes it in one piece. While that thread is kept
 //! waiting by a disk, a bounded number of lines wait for it, and the rest are counted: the log then has a `gap`.
 
+mod desk;
 mod floods;
 mod known;
 mod log_file;
@@ -16,7 +17,7 @@ use std::mem;
 use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::mpsc::{Receiver, Sender, channel};
-use std::sync::{Arc, Condvar, Mutex, MutexGuard, PoisonError};
+use std::sync::{Arc, Mutex};
 use std::thread;
 use std::time::{Duration, Instant};
 
@@ -27,20 +28,13 @@ use super::{WriterThread, lock};
 use crate::config::AuditedVisits;
 use crate::error::Error;
 use crate::record::combined;
-use crate::record::event::{Clock, Event, Kind, Raw, SignIn, Text, Verdict, Visit};
-use floods::{Floods, Turn};
+use crate::record::event::{Clock, Event, Frame, Kind, Raw, SignIn, Text, Verdict, Visit};
+use desk::{Batch, Desk};
 pub(in crate::gateway) use known::HOUR;
-use known::Known;
 use log_file::LogFile;
 
-/// How long a line may wait for others to be written with it.
-const DELAY: Duration = Duration::from_millis(200);
-/// So many bytes are written without waiting for more.
-const LARGE: usize = 64 * 1024;
-/// So many bytes wait for the disk at most, in each file.
-const ROOM: usize = 4 * 1024 * 1024;
-/// A buffer that grew beyond this is not kept.
-const KEPT: usize = 4 * LARGE;
+/// For so long the time of day is told by the clock that never goes back; then it is looked at again.
+const TRUSTED: Duration = Duration::from_secs(1);
 
 /// What is written, and where.
 #[derive(Clone, Debug)]
@@ -75,46 +69,35 @@ pub struct Audit {
     thread: Mutex<Option<WriterThread>>,
 }
 
-/// What those who tell and the thread that writes share.
-struct Desk {
-    visits: AuditedVisits,
-    has_combined: bool,
-    /// The clock of the windows begins here.
-    opened: Instant,
-    waiting: Mutex<Waiting>,
-    woken: Condvar,
-    known: Mutex<Known>,
-}
-
-/// What waits for the thread.
-#[derive(Default)]
-struct Waiting {
-    audit: Batch,
-    combined: Batch,
-    floods: Floods,
-    /// When the first line came.
-    since: Option<Instant>,
-    /// The files are to be opened anew.
-    reopens: bool,
-    /// Nothing more will come.
-    is_closed: bool,
-}
-
-/// Lines on their way to a file.
-#[derive(Debug, Default)]
-struct Batch {
-    bytes: Vec<u8>,
-    lines: u64,
-    /// How many found no room.
-    lost: u64,
-}
-
 /// A thread's memory for one line.
 #[derive(Default)]
 struct Scratch {
     line: Vec<u8>,
     clock: Clock,
     combined: combined::Clock,
+    daytime: Daytime,
+}
+
+/// The time of day at a moment of the clock that never goes back: asking one clock is cheaper than asking two.
+#[derive(Default)]
+struct Daytime {
+    asked: Option<(Instant, Timestamp)>,
+}
+
+impl Daytime {
+    fn at(&mut self, now: Instant) -> Timestamp {
+        if let Some((moment, time)) = self.asked {
+            let since = now.saturating_duration_since(moment);
+            if since < TRUSTED
+                && let Ok(time) = time.checked_add(since)
+            {
+                return time;
+            }
+        }
+        let time = Timestamp::now();
+        self.asked = Some((now, time));
+        time
+    }
 }
 
 thread_local! {
@@ -128,14 +111,7 @@ impl Audit {
     /// # Errors
     /// No thread can be started.
     pub(super) fn open(options: AuditOptions, say: Say) -> Result<Self, Error> {
-        let desk = Arc::new(Desk {
-            visits: options.visits,
-            has_combined: options.combined.is_some(),
-            opened: Instant::now(),
-            waiting: Mutex::default(),
-            woken: Condvar::new(),
-            known: Mutex::default(),
-        });
+        let desk = Arc::new(Desk::new(options.visits, options.combined.is_some()));
         let (running, end) = channel();
         let keeper = Keeper::new(Arc::clone(&desk), options, say);
         let work = move || {
@@ -152,7 +128,13 @@ impl Audit {
 
     /// Whether a visit of `client`, as `user`, is the first for an hour, as far as is remembered.
     pub fn is_first(&self, client: IpAddr, user: Option<&str>) -> bool {
-        lock(&self.desk.known).is_new((client, user), self.desk.opened.elapsed())
+        self.desk.is_first(client, user)
+    }
+
+    /// Whether every request is written somewhere.
+    #[must_use]
+    pub fn writes_every_visit(&self) -> bool {
+        self.desk.visits == AuditedVisits::All || self.desk.has_combined
     }
 
     /// Where a visit with this `verdict` is written; `None`: nowhere. `is_first`: see [`Audit::is_first`].
@@ -168,9 +150,9 @@ impl Audit {
         (audit || combined).then_some(Wanted { audit, combined })
     }
 
-    /// Writes a visit that has ended. Refusals and failures of one address for one reason are summed to a line a
-    /// second.
-    pub fn visited(&self, visit: &Visit<Raw<'_>>, wanted: Wanted) {
+    /// Writes a visit that has ended, `now`. Refusals and failures of one address for one reason are summed to a line a
+    /// second. `frame`: that of the visit, if there is one.
+    pub fn visited(&self, visit: &Visit<Raw<'_>>, frame: Option<&Frame>, wanted: Wanted, now: Instant) {
         let desk = &self.desk;
         let is_audited = wanted.audit && {
             let is_free = visit.verdict == Verdict::Allowed && desk.visits == AuditedVisits::All;
@@ -179,11 +161,14 @@ impl Audit {
         if !(is_audited || wanted.combined) {
             return;
         }
-        let time = Timestamp::now();
-        SCRATCH.with_borrow_mut(|Scratch { line, clock, combined }| {
+        SCRATCH.with_borrow_mut(|Scratch { line, clock, combined, daytime }| {
+            let time = daytime.at(now);
             line.clear();
             if is_audited {
-                Event::write_visit(time, visit, clock, line);
+                match frame {
+                    Some(frame) => frame.write_visit(time, visit, clock, line),
+                    None => Event::write_visit(time, visit, clock, line),
+                }
                 line.push(b'\n');
             }
             let middle = line.len();
@@ -206,26 +191,24 @@ impl Audit {
         let mut line = Vec::new();
         Event { time: Timestamp::now(), kind }.write(&mut Clock::default(), &mut line);
         line.push(b'\n');
-        self.desk.put(&line, &[]);
+        self.desk.tell(&line);
     }
 
     /// Writes that the server has stopped, after whatever was held back.
     pub fn stop(&self) {
-        lock(&self.desk.waiting).tell_floods(Duration::MAX, &mut Clock::default());
+        self.desk.tell_floods();
         self.tell(Kind::<Raw<'_>>::Stop);
     }
 
     /// Opens the files anew, for whoever has moved them away.
     pub fn reopen(&self) {
-        lock(&self.desk.waiting).reopens = true;
-        self.desk.woken.notify_one();
+        self.desk.reopen();
     }
 
     /// Writes everything that was told so far and ends the thread; what is told later is ignored. Blocks, up to
     /// `patience` for a disk that takes nothing, and then gives up.
     pub(super) fn close(&self, patience: Duration) {
-        lock(&self.desk.waiting).is_closed = true;
-        self.desk.woken.notify_one();
+        self.desk.close();
         if let Some(thread) = lock(&self.thread).take() {
             thread.join_within(patience);
         }
@@ -235,127 +218,6 @@ impl Audit {
 impl fmt::Debug for Audit {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.debug_struct("Audit").field("visits", &self.desk.visits).finish_non_exhaustive()
-    }
-}
-
-impl Desk {
-    /// Whether this visit gets a line now. If not it is counted, and told with a later one.
-    fn takes(&self, visit: &Visit<Raw<'_>>) -> bool {
-        let now = self.opened.elapsed();
-        let mut waiting = lock(&self.waiting);
-        match waiting.floods.turn(visit.client, visit.reason, now) {
-            Turn::Write => true,
-            Turn::Hold => {
-                waiting.floods.hold(visit);
-                // So that the thread knows until when it may sleep.
-                self.woken.notify_one();
-                false
-            }
-            Turn::Counted => false,
-        }
-    }
-
-    /// Puts whole lines where the thread finds them.
-    fn put(&self, audit: &[u8], combined: &[u8]) {
-        let mut waiting = lock(&self.waiting);
-        if waiting.is_closed {
-            return;
-        }
-        let before = waiting.length();
-        waiting.audit.add(audit);
-        waiting.combined.add(combined);
-        let after = waiting.length();
-        if before == 0 {
-            waiting.since = Some(Instant::now());
-        }
-        if before == 0 || (before < LARGE && after >= LARGE) {
-            drop(waiting);
-            self.woken.notify_one();
-        }
-    }
-
-    /// Waits until there is something to do, and takes what there is.
-    fn take(&self, audit: &mut Batch, combined: &mut Batch, clock: &mut Clock) -> Call {
-        let mut waiting = lock(&self.waiting);
-        loop {
-            waiting.tell_floods(self.opened.elapsed(), clock);
-            if waiting.is_closed || waiting.reopens || waiting.length() >= LARGE {
-                break;
-            }
-            let pause = match waiting.since {
-                Some(since) => match DELAY.checked_sub(since.elapsed()) {
-                    Some(left) if !left.is_zero() => Some(left),
-                    _ => break,
-                },
-                None => waiting.floods.next_due().map(|due| due.saturating_sub(self.opened.elapsed())),
-            };
-            waiting = self.wait(waiting, pause);
-        }
-        if waiting.is_closed {
-            waiting.tell_floods(Duration::MAX, clock);
-        }
-        mem::swap(audit, &mut waiting.audit);
-        mem::swap(combined, &mut waiting.combined);
-        waiting.since = None;
-        Call { reopens: mem::take(&mut waiting.reopens), is_last: waiting.is_closed }
-    }
-
-    fn wait<'a>(&self, waiting: MutexGuard<'a, Waiting>, pause: Option<Duration>) -> MutexGuard<'a, Waiting> {
-        match pause {
-            None => self.woken.wait(waiting).unwrap_or_else(PoisonError::into_inner),
-            // At least a millisecond, or rounding would make it go round and round.
-            Some(pause) => {
-                let pause = pause.max(Duration::from_millis(1));
-                self.woken.wait_timeout(waiting, pause).unwrap_or_else(PoisonError::into_inner).0
-            }
-        }
-    }
-}
-
-impl Waiting {
-    fn length(&self) -> usize {
-        self.audit.bytes.len() + self.combined.bytes.len()
-    }
-
-    /// Adds the lines of floods whose second is over.
-    fn tell_floods(&mut self, now: Duration, clock: &mut Clock) {
-        let Self { audit, floods, since, .. } = self;
-        let time = Timestamp::now();
-        let mut line = Vec::new();
-        floods.due(now, |kind| {
-            line.clear();
-            Event { time, kind }.write(clock, &mut line);
-            line.push(b'\n');
-            audit.add(&line);
-            since.get_or_insert_with(Instant::now);
-        });
-    }
-}
-
-/// What the thread was woken for, besides lines.
-struct Call {
-    reopens: bool,
-    is_last: bool,
-}
-
-impl Batch {
-    /// Adds a whole line, or counts it.
-    fn add(&mut self, line: &[u8]) {
-        if line.is_empty() {
-            return;
-        }
-        if self.bytes.len() + line.len() > ROOM {
-            self.lost += 1;
-        } else {
-            self.bytes.extend_from_slice(line);
-            self.lines += 1;
-        }
-    }
-
-    fn clear(&mut self) {
-        self.bytes.clear();
-        self.bytes.shrink_to(KEPT);
-        (self.lines, self.lost) = (0, 0);
     }
 }
 

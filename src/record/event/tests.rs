@@ -258,8 +258,24 @@ proptest! {
         let line = event.to_string();
         prop_assert!(line.chars().all(|letter| matches!(letter, ' '..='~' | '…')), "{}", line);
         let read: Event = line.parse().unwrap();
-        prop_assert_eq!(read.to_string(), line);
+        prop_assert_eq!(&read.to_string(), &line);
         prop_assert_eq!(read.time, time);
+        if let Kind::Visit(visit) = &event.kind {
+            // In the frame of another visit of the same visitor it is the same line.
+            let frame = Frame::of(&Visit {
+                path: None,
+                status: None,
+                received: 1,
+                sent: 2,
+                milliseconds: 3,
+                end: End::Cut,
+                count: 4,
+                ..visit.clone()
+            });
+            let mut framed = Vec::new();
+            frame.write_visit(time, visit, &mut Clock::default(), &mut framed);
+            prop_assert_eq!(String::from_utf8_lossy(&framed), line.as_str());
+        }
         // The texts are those that were sent, escaped.
         let escaped = |text: Option<Raw<'_>>| text.map(|text| escape(text.0).to_string());
         match (read.kind, event.kind) {

@@ -177,6 +177,83 @@ fn every_request_with_its_verdict_and_end() {
     assert_eq!(lines.iter().map(without_length).collect::<Vec<_>>(), expected);
 }
 
+#[test]
+fn what_changes_from_request_to_request_on_one_connection() {
+    let logs = Logs::new();
+    let app = App::start(|talk| {
+        while talk.request().is_some() {
+            talk.say("HTTP/1.1 201 Created\r\nContent-Length: 5\r\n\r\nhello");
+        }
+    });
+    let server = Innkeeper::start(LIST, &logs.own(&app.url, "all", ""));
+    let mut client = Client::of(&server);
+    // What is sent, and which keys of the line that changes.
+    let same = ("GET /a", "Host: app.test\r\nUser-Agent: x/1\r\n");
+    let requests = [
+        same,
+        same,
+        same,
+        ("GET /longer?and=longer", same.1),
+        ("GET /b", same.1),
+        ("POST /a", same.1),
+        ("GET /a", "Host: app.test\r\nUser-Agent: x/\"\r\n"),
+        ("GET /a", "Host: app.test\r\nUser-Agent: x/\"\r\n"),
+        ("GET /a", "Host: app.test\r\n"),
+        ("GET /a", "Host: app.test\r\n"),
+        ("GET /a", "Host: app.test\r\n"),
+        ("GET /a", "Host: app.testing\r\n"),
+        ("GET /a", "Host: app.testing\r\nX-Forwarded-For: 127.0.0.2\r\n"),
+        same,
+        same,
+        ("GET /.innkeeper/x", same.1),
+        same,
+    ];
+    for (line, fields) in requests {
+        client.send(format!("{line} HTTP/1.1\r\n{fields}\r\n"));
+        client.answer();
+    }
+    client.send("GET /a HTTP/1.1\r\nHost: app.test\r\nUser-Agent: x/1\r\nConnection: close\r\n\r\n");
+    client.answer();
+    client.end();
+    server.stop();
+    let line = |path: &str, changes: &[(&str, &str)]| {
+        let rest = r#""verdict":"allowed","reason":"listed","client":"127.0.0.1","rule":"127.0.0.1","place":"config.yaml:5","method":"GET","host":"app.test","path":"PATH","status":201,"received":0,"sent":5,"ms":0,"end":"whole","protocol":"HTTP/1.1","agent":"x/1""#;
+        let line = visit("visit", &rest.replace("PATH", path));
+        changes.iter().fold(line, |line, (before, after)| line.replace(before, after))
+    };
+    let whole = line("/a", &[]);
+    let quoted = line("/a", &[("x/1", r#"x/\""#)]);
+    let nameless = line("/a", &[(r#","agent":"x/1""#, "")]);
+    let testing = nameless.replace("app.test", "app.testing");
+    let claimed = testing.replace(r#""127.0.0.1","rule""#, r#""127.0.0.1","claimed":"127.0.0.2","rule""#);
+    let expected = [
+        whole.clone(),
+        whole.clone(),
+        whole.clone(),
+        line("/longer", &[]),
+        line("/b", &[]),
+        line("/a", &[("GET", "POST")]),
+        quoted.clone(),
+        quoted,
+        nameless.clone(),
+        nameless.clone(),
+        nameless,
+        testing,
+        claimed,
+        whole.clone(),
+        whole.clone(),
+        line("/.innkeeper/x", &[(r#""status":201"#, r#""status":404"#), (r#""sent":5"#, r#""sent":SENT"#)]),
+        whole.clone(),
+        whole,
+    ];
+    let lines: Vec<String> = logs
+        .lines()
+        .iter()
+        .map(|line| if line.contains("/.innkeeper/x") { without_length(line) } else { line.clone() })
+        .collect();
+    assert_eq!(lines, expected);
+}
+
 /// A line whose answer is a page of ours: how long that is stands elsewhere.
 #[expect(clippy::ptr_arg, reason = "for `map`")]
 fn without_length(line: &String) -> String {

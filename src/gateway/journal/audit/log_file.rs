@@ -1,5 +1,6 @@
 //! A log that is kept open and written in whole lines, whatever becomes of its file or disk meanwhile.
 
+use std::borrow::Cow;
 use std::fs::{self, File, OpenOptions};
 use std::io::{self, Read, Seek, SeekFrom};
 use std::path::PathBuf;
@@ -113,7 +114,12 @@ impl LogFile {
             }
         };
         let before = super::super::writer::count_lines(&batch) as u64;
-        batch.extend_from_slice(bytes);
+        let batch = if batch.is_empty() {
+            Cow::Borrowed(bytes)
+        } else {
+            batch.extend_from_slice(bytes);
+            Cow::Owned(batch)
+        };
         let (written, result) = write_as_far_as_possible(&open.file, &batch);
         if let Err(error) = result {
             let whole = open.mend(&batch[..written]);
