@@ -52,3 +52,27 @@ pub fn put_address(address: IpAddr, line: &mut Vec<u8>) {
         IpAddr::V6(address) => line.extend_from_slice(address.to_string().as_bytes()),
     }
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_second_is_spelt_once_and_one_of_another_length_each_time() {
+        let mut line = Vec::new();
+        let mut second = Second::<2>::default();
+        for (number, text) in [(1, "aa"), (1, "bb"), (2, "cc"), (3, "ddd"), (3, "eee"), (2, "ff"), (1, "gg")] {
+            second.put(number, &mut line, || text.to_owned());
+        }
+        assert_eq!(line, b"aaaaccdddeeeccgg");
+    }
+
+    #[test]
+    fn addresses_are_written_as_everywhere() {
+        for text in ["0.0.0.0", "192.168.10.255", "::1", "2001:db8::7", "::ffff:10.0.0.1"] {
+            let mut line = Vec::new();
+            put_address(text.parse().unwrap(), &mut line);
+            assert_eq!(line, text.as_bytes());
+        }
+    }
+}
