@@ -11,7 +11,7 @@ use super::journal::audit::{Audit, HOUR, Wanted};
 use crate::policy::client::Client;
 use crate::policy::whitelist::Rule;
 use crate::policy::{Approach, Denial, Entrance, Lack, Permit, Standing};
-use crate::record::event::{By, End, Frame, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
+use crate::record::event::{By, Course, End, Frame, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
 
 /// So many bytes of a text are kept: what is written holds no more.
 const LONGEST: usize = 513;
@@ -288,39 +288,50 @@ impl Trail {
         }
         let (Some(audit), Some(wanted)) = (self.journal.audit(), self.wanted) else { return };
         let now = Instant::now();
-        let (client, peer) = addresses(&self.client);
-        let claimed = claimed(&self.client);
-        let text = |which| self.texts.get(which);
-        let visit = Visit {
-            verdict: self.reason.verdict(),
-            reason: self.reason,
-            client,
-            peer,
-            claimed: claimed.as_ref().map(|claimed| Raw(claimed.as_bytes())),
-            user: text(USER),
-            rule: text(RULE),
-            place: text(PLACE),
-            method: text(METHOD),
-            host: text(HOST),
-            path: text(PATH),
+        let course = Course {
+            path: self.texts.get(PATH),
             status: self.status,
             received: self.received,
             sent: self.sent,
             milliseconds: u64::try_from((now - self.began).as_millis()).unwrap_or(u64::MAX),
             end: self.end,
+        };
+        if let Framing::Kept(frame) = &self.frame {
+            return audit.visited_again(frame, &course, now);
+        }
+        let claimed = claimed(&self.client);
+        let visit = self.visit(course, claimed.as_deref());
+        audit.visited(&visit, wanted, now);
+        if matches!(self.frame, Framing::Worthwhile) && audit.repeats(visit.verdict) {
+            self.frame = Framing::Kept(Frame::of(&visit));
+        }
+    }
+
+    fn visit<'a>(&'a self, course: Course<Raw<'a>>, claimed: Option<&'a str>) -> Visit<Raw<'a>> {
+        let (client, peer) = addresses(&self.client);
+        let text = |which| self.texts.get(which);
+        Visit {
+            verdict: self.reason.verdict(),
+            reason: self.reason,
+            client,
+            peer,
+            claimed: claimed.map(|claimed| Raw(claimed.as_bytes())),
+            user: text(USER),
+            rule: text(RULE),
+            place: text(PLACE),
+            method: text(METHOD),
+            host: text(HOST),
+            path: course.path,
+            status: course.status,
+            received: course.received,
+            sent: course.sent,
+            milliseconds: course.milliseconds,
+            end: course.end,
             tls: self.tls,
             protocol: self.protocol,
             agent: text(AGENT),
             count: 1,
-        };
-        if matches!(self.frame, Framing::Worthwhile) {
-            self.frame = Framing::Kept(Frame::of(&visit));
         }
-        let frame = match &self.frame {
-            Framing::Kept(frame) => Some(frame),
-            Framing::None | Framing::Worthwhile => None,
-        };
-        audit.visited(&visit, frame, wanted, now);
     }
 }
 

@@ -16,7 +16,7 @@ use std::net::IpAddr;
 use jiff::Timestamp;
 
 pub use words::{By, End, Protocol, Reason, Tls, Verdict};
-pub use writing::{Clock, Frame, Raw, Text};
+pub use writing::{Clock, Course, Frame, Raw, Text};
 
 /// Something that happened. `S` is how its texts are held: escaped, as they are read from a line, or [`Raw`].
 #[derive(Clone, Debug, PartialEq, Eq)]

@@ -28,13 +28,13 @@ use super::{WriterThread, lock};
 use crate::config::AuditedVisits;
 use crate::error::Error;
 use crate::record::combined;
-use crate::record::event::{Clock, Event, Frame, Kind, Raw, SignIn, Text, Verdict, Visit};
+use crate::record::event::{Clock, Course, Event, Frame, Kind, Raw, SignIn, Text, Verdict, Visit};
 use desk::{Batch, Desk};
 pub(in crate::gateway) use known::HOUR;
 use log_file::LogFile;
 
-/// For so long the time of day is told by the clock that never goes back; then it is looked at again.
-const TRUSTED: Duration = Duration::from_secs(1);
+/// For so long a time of day is good enough: lines tell no smaller part of a second.
+const MOMENT: Duration = Duration::from_millis(1);
 
 /// What is written, and where.
 #[derive(Clone, Debug)]
@@ -78,25 +78,28 @@ struct Scratch {
     daytime: Daytime,
 }
 
-/// The time of day at a moment of the clock that never goes back: asking one clock is cheaper than asking two.
+/// The time of day by the clock that never goes back: who is asked more than once a millisecond need not look at two.
 #[derive(Default)]
 struct Daytime {
-    asked: Option<(Instant, Timestamp)>,
+    told: Option<Told>,
+}
+
+struct Told {
+    time: Timestamp,
+    until: Instant,
 }
 
 impl Daytime {
+    /// The time `now`, at most a millisecond behind.
     fn at(&mut self, now: Instant) -> Timestamp {
-        if let Some((moment, time)) = self.asked {
-            let since = now.saturating_duration_since(moment);
-            if since < TRUSTED
-                && let Ok(time) = time.checked_add(since)
-            {
-                return time;
+        match &self.told {
+            Some(told) if now < told.until => told.time,
+            _ => {
+                let time = Timestamp::now();
+                self.told = Some(Told { time, until: now + MOMENT });
+                time
             }
         }
-        let time = Timestamp::now();
-        self.asked = Some((now, time));
-        time
     }
 }
 
@@ -151,8 +154,8 @@ impl Audit {
     }
 
     /// Writes a visit that has ended, `now`. Refusals and failures of one address for one reason are summed to a line a
-    /// second. `frame`: that of the visit, if there is one.
-    pub fn visited(&self, visit: &Visit<Raw<'_>>, frame: Option<&Frame>, wanted: Wanted, now: Instant) {
+    /// second.
+    pub fn visited(&self, visit: &Visit<Raw<'_>>, wanted: Wanted, now: Instant) {
         let desk = &self.desk;
         let is_audited = wanted.audit && {
             let is_free = visit.verdict == Verdict::Allowed && desk.visits == AuditedVisits::All;
@@ -165,10 +168,7 @@ impl Audit {
             let time = daytime.at(now);
             line.clear();
             if is_audited {
-                match frame {
-                    Some(frame) => frame.write_visit(time, visit, clock, line),
-                    None => Event::write_visit(time, visit, clock, line),
-                }
+                Event::write_visit(time, visit, clock, line);
                 line.push(b'\n');
             }
             let middle = line.len();
@@ -179,6 +179,22 @@ impl Audit {
             let (audit, combined) = line.split_at(middle);
             desk.put(audit, combined);
         });
+    }
+
+    /// Writes one more visit of somebody whose visits are all written, and only here.
+    pub fn visited_again(&self, frame: &Frame, course: &Course<Raw<'_>>, now: Instant) {
+        SCRATCH.with_borrow_mut(|Scratch { line, clock, daytime, .. }| {
+            line.clear();
+            frame.write_visit(daytime.at(now), course, clock, line);
+            line.push(b'\n');
+            self.desk.put(line, &[]);
+        });
+    }
+
+    /// Whether the visits of somebody with this `verdict` may be written by [`Audit::visited_again`].
+    #[must_use]
+    pub fn repeats(&self, verdict: Verdict) -> bool {
+        verdict == Verdict::Allowed && self.desk.visits == AuditedVisits::All && !self.desk.has_combined
     }
 
     /// Writes that somebody signed in.

@@ -62,12 +62,29 @@ impl<S: Text> fmt::Display for Event<S> {
     }
 }
 
-/// What the lines of visits have in common that differ in nothing but their path, status, end, count and numbers: of
-/// somebody who goes on asking over one connection. It is escaped only once.
+/// What the lines of visits have in common that differ in nothing but their [`Course`]: of somebody who goes on asking
+/// over one connection. It is escaped only once.
 #[derive(Clone, Debug, Default)]
 pub struct Frame {
     before_path: Vec<u8>,
     after_end: Vec<u8>,
+}
+
+/// For what a visit asked, and what became of it.
+#[derive(Clone, Copy, Debug)]
+pub struct Course<S> {
+    /// The path without the query.
+    pub path: Option<S>,
+    /// The status of the answer, if there was one.
+    pub status: Option<u16>,
+    /// Bytes of the request's body.
+    pub received: u64,
+    /// Bytes of the answer's body.
+    pub sent: u64,
+    /// From the head of the request to the end of the answer.
+    pub milliseconds: u64,
+    /// Whether the answer was sent whole.
+    pub end: End,
 }
 
 impl Frame {
@@ -75,32 +92,57 @@ impl Frame {
     #[must_use]
     pub fn of<S: Text>(visit: &Visit<S>) -> Self {
         let mut frame = Self::default();
+        Keys { line: &mut frame.before_path }.event(visit.reason.event());
         visit.write_ground(&mut Keys { line: &mut frame.before_path });
         visit.write_means(&mut Keys { line: &mut frame.after_end });
+        frame.after_end.push(b'}');
         frame
     }
 
-    /// Writes what [`Event::write_visit`] writes, for a `visit` like the one that the frame is of.
+    /// Writes what [`Event::write_visit`] writes, for a visit like the one that the frame is of, with this `course`.
     pub fn write_visit<S: Text>(
         &self,
         time: Timestamp,
-        visit: &Visit<S>,
+        course: &Course<S>,
         clock: &mut Clock,
         line: &mut Vec<u8>,
     ) {
-        let mut keys = Keys::begin(time, visit.reason.event(), clock, line);
-        keys.line.extend_from_slice(&self.before_path);
-        visit.write_course(&mut keys);
-        keys.line.extend_from_slice(&self.after_end);
-        visit.write_count(&mut keys);
-        line.push(b'}');
+        Keys { line }.time(time, clock);
+        line.extend_from_slice(&self.before_path);
+        course.write(line);
+        line.extend_from_slice(&self.after_end);
+    }
+}
+
+impl<S: Text> Course<S> {
+    fn write(&self, line: &mut Vec<u8>) {
+        // Written for every request anew: texts of a length that is known are cheaper.
+        if let Some(path) = &self.path {
+            line.extend_from_slice(b",\"path\":\"");
+            path.put(line);
+            line.push(b'"');
+        }
+        let mut put = |key: &[u8], number: u64| {
+            line.extend_from_slice(key);
+            put_number(number, line);
+        };
+        if let Some(status) = self.status {
+            put(b",\"status\":", status.into());
+        }
+        put(b",\"received\":", self.received);
+        put(b",\"sent\":", self.sent);
+        put(b",\"ms\":", self.milliseconds);
+        line.extend_from_slice(match self.end {
+            End::Whole => b",\"end\":\"whole\"".as_slice(),
+            End::Cut => b",\"end\":\"cut\"",
+        });
     }
 }
 
 impl<S: Text> Visit<S> {
     fn write(&self, keys: &mut Keys<'_>) {
         self.write_ground(keys);
-        self.write_course(keys);
+        self.course().write(keys.line);
         self.write_means(keys);
         self.write_count(keys);
     }
@@ -119,25 +161,17 @@ impl<S: Text> Visit<S> {
         keys.text("host", self.host.as_ref());
     }
 
-    /// For what, and what became of it.
-    fn write_course(&self, keys: &mut Keys<'_>) {
-        keys.text("path", self.path.as_ref());
-        // Written for every request anew: texts of a length that is known are cheaper.
-        let Keys { line } = keys;
-        let mut put = |key: &[u8], number: u64| {
-            line.extend_from_slice(key);
-            put_number(number, line);
-        };
-        if let Some(status) = self.status {
-            put(b",\"status\":", status.into());
+    /// For what it asked, and what became of it.
+    #[must_use]
+    pub const fn course(&self) -> Course<&S> {
+        Course {
+            path: self.path.as_ref(),
+            status: self.status,
+            received: self.received,
+            sent: self.sent,
+            milliseconds: self.milliseconds,
+            end: self.end,
         }
-        put(b",\"received\":", self.received);
-        put(b",\"sent\":", self.sent);
-        put(b",\"ms\":", self.milliseconds);
-        line.extend_from_slice(match self.end {
-            End::Whole => b",\"end\":\"whole\"".as_slice(),
-            End::Cut => b",\"end\":\"cut\"",
-        });
     }
 
     /// By which means it asked.
@@ -179,6 +213,12 @@ impl Text for Raw<'_> {
     }
 }
 
+impl<T: Text> Text for &T {
+    fn put(&self, line: &mut Vec<u8>) {
+        (*self).put(line);
+    }
+}
+
 /// Escaped before.
 impl Text for String {
     fn put(&self, line: &mut Vec<u8>) {
@@ -201,18 +241,29 @@ impl fmt::Write for Json<'_> {
     }
 }
 
-/// Writes times, and knows the last one: most lines are of the same second as the one before.
+/// Writes times, and knows the last one: most lines are of the same second as the one before, many of the same moment.
 #[derive(Clone, Copy, Debug, Default)]
-pub struct Clock(Second<20>);
+pub struct Clock {
+    second: Second<20>,
+    last: Option<(Timestamp, [u8; 24])>,
+}
 
 impl Clock {
     /// Writes `time` as `2026-01-31T09:05:00.123Z` to the end of `line`.
     fn put(&mut self, time: Timestamp, line: &mut Vec<u8>) {
+        if let Some((last, text)) = &self.last
+            && *last == time
+        {
+            return line.extend_from_slice(text);
+        }
+        let from = line.len();
         let milliseconds = time.as_millisecond();
         let (second, rest) = (milliseconds.div_euclid(1000), milliseconds.rem_euclid(1000));
-        self.0.put(second, line, || format!("{time:.0}").replace('Z', "."));
+        self.second.put(second, line, || format!("{time:.0}").replace('Z', "."));
         let digit = |number: i64| b'0' + u8::try_from(number % 10).unwrap_or_default();
         line.extend_from_slice(&[digit(rest / 100), digit(rest / 10), digit(rest), b'Z']);
+        // A year without four digits takes another room.
+        self.last = line[from..].try_into().ok().map(|text| (time, text));
     }
 }
 
@@ -224,12 +275,20 @@ struct Keys<'a> {
 impl<'a> Keys<'a> {
     /// Writes the first two.
     fn begin(time: Timestamp, event: &str, clock: &mut Clock, line: &'a mut Vec<u8>) -> Self {
-        line.extend_from_slice(b"{\"time\":\"");
-        clock.put(time, line);
-        line.extend_from_slice(b"\",\"event\":\"");
-        line.extend_from_slice(event.as_bytes());
-        line.push(b'"');
-        Self { line }
+        let mut keys = Self { line };
+        keys.time(time, clock);
+        keys.event(event);
+        keys
+    }
+
+    fn time(&mut self, time: Timestamp, clock: &mut Clock) {
+        self.line.extend_from_slice(b"{\"time\":\"");
+        clock.put(time, self.line);
+        self.line.push(b'"');
+    }
+
+    fn event(&mut self, event: &str) {
+        self.word("event", event);
     }
 
     fn key(&mut self, key: &str) {
