@@ -108,12 +108,7 @@ impl Gate {
         };
         let (target, host) = match Target::of(head) {
             Ok(Target { target, host }) => (target, host),
-            Err(what) => {
-                let client = Client::Direct { address: peer.address };
-                let sight = Sight::of_stranger(&client, audited::Reason::Malformed);
-                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), ..sight });
-                return answer(reply::page(&Page::Malformed { what }, head), sending.closing());
-            }
+            Err(what) => return self.refuse_target(what, head, peer, sending),
         };
         let visit = self.visit(head, target, host, peer);
         if let Some(here) = peer.astray {
@@ -124,13 +119,7 @@ impl Gate {
             return astray::plan(&asked, trust, here, peer, sending);
         }
         let settled = match proof {
-            Some(Proof::Busy) => {
-                let client = self.rules.policy.trust.identify(visit.peer, &visit.forwarded);
-                let sight = Sight::of_stranger(&client, audited::Reason::Busy);
-                let target = Some((visit.path, visit.host));
-                trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), target, ..sight });
-                return answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending);
-            }
+            Some(Proof::Busy) => return self.put_off(head, &visit, peer, sending),
             Some(Proof::Settled(settled)) => Some(settled),
             None => None,
         };
@@ -155,6 +144,23 @@ impl Gate {
                 rules: Arc::clone(rules),
             }),
         }
+    }
+
+    /// The answer to a request that does not say where it is addressed to, because of `what`.
+    fn refuse_target(&self, what: &'static str, head: &Head<'_>, peer: &mut Peer, sending: Sending) -> Plan {
+        let client = Client::Direct { address: peer.address };
+        let sight = Sight::of_stranger(&client, audited::Reason::Malformed);
+        trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), ..sight });
+        answer(reply::page(&Page::Malformed { what }, head), sending.closing())
+    }
+
+    /// The answer to a request whose proof found no place in the queue.
+    fn put_off(&self, head: &Head<'_>, visit: &Visit<'_>, peer: &mut Peer, sending: Sending) -> Plan {
+        let client = self.client(visit);
+        let sight = Sight::of_stranger(&client, audited::Reason::Busy);
+        let target = Some((visit.path, visit.host));
+        trail::begin(&self.shared.journal, peer, &Sight { head: Some(head), target, ..sight });
+        answer(reply::page(&Page::Busy { retry_after_seconds: 2 }, head), sending)
     }
 
     /// What the policy sees of a request.

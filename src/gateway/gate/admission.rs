@@ -46,23 +46,7 @@ impl Gate {
         peer: &mut Peer,
         sending: Sending,
     ) -> Plan {
-        let (reason, rule) = trail::grounds(permit);
-        let sight = Sight {
-            client: &permit.client,
-            reason,
-            user: permit.user.as_deref(),
-            rule,
-            head: Some(head),
-            target: Some((visit.path, visit.host)),
-        };
-        trail::begin(&self.shared.journal, peer, &sight);
-        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
-            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
-        }
-        if rules.tell_arrivals && peer.announced.as_ref() != Some(&permit.client) {
-            self.shared.journal.arrived(&permit.client.to_string(), head.first(Field::UserAgent));
-            peer.announced = Some(permit.client.clone());
-        }
+        self.note_arrival(rules, head, visit, permit, peer);
         if matches!(head.method, "CONNECT" | "TRACE") {
             let allow = "GET, HEAD, POST, PUT, PATCH, DELETE, OPTIONS";
             return answer(reply::page(&Page::MethodNotAllowed { allow }, head), sending);
@@ -96,6 +80,34 @@ impl Gate {
             Behind::Nothing => {
                 answer(reply::page(&Page::MethodNotAllowed { allow: files::ALLOW }, head), sending)
             }
+        }
+    }
+
+    /// Takes note of a visitor who is let in: for the audit log, and for the owner at the console.
+    fn note_arrival(
+        &self,
+        rules: &Rules,
+        head: &Head<'_>,
+        visit: &Visit<'_>,
+        permit: &Permit<'_>,
+        peer: &mut Peer,
+    ) {
+        let (reason, rule) = trail::grounds(permit);
+        let sight = Sight {
+            client: &permit.client,
+            reason,
+            user: permit.user.as_deref(),
+            rule,
+            head: Some(head),
+            target: Some((visit.path, visit.host)),
+        };
+        trail::begin(&self.shared.journal, peer, &sight);
+        if permit.host == HostVerdict::Unknown && rules.policy.host_check == HostCheck::Warn {
+            self.shared.journal.unknown_host(visit.host.unwrap_or_default());
+        }
+        if rules.tell_arrivals && peer.announced.as_ref() != Some(&permit.client) {
+            self.shared.journal.arrived(&permit.client.to_string(), head.first(Field::UserAgent));
+            peer.announced = Some(permit.client.clone());
         }
     }
 
