@@ -20,14 +20,11 @@ use super::signin::unix_time;
 use crate::config::{self, Guest, Settings};
 use crate::error::{Error, quoted_file};
 use crate::policy::account::{Account, Accounts};
-use crate::policy::client::{Read, Trust};
 use crate::policy::host::{HostPattern, Hosts};
 use crate::policy::session::{Ended, Keepsakes};
 use crate::policy::throttle::Throttle;
-use crate::policy::whitelist::{Place, WhitelistBuilder};
 use crate::policy::{Addresses, HostCheck, Policy, Satisfy};
 use behind::private;
-use lists::compile;
 use logins::SessionKey;
 
 /// Everything a change of settings replaces, in one piece.
@@ -188,29 +185,9 @@ impl Making {
         let settings = &self.settings;
         let mut notes = Vec::new();
         let departed: Vec<Guest> = self.departed(now).cloned().collect();
-        let addresses = if settings.whitelist_mode {
-            let mut builder = WhitelistBuilder::new();
-            compile(&settings.whitelist, resolved, &mut builder, &mut notes);
-            self.let_in_guests(now, resolved, &mut builder, &mut notes);
-            if settings.whitelist_docker_hosts && names::in_container() {
-                let file: Arc<str> = "whitelistDockerHosts".into();
-                for name in names::CONTAINER_HOSTS {
-                    let Some(patterns) = resolved.get(name).filter(|patterns| !patterns.is_empty()) else {
-                        continue;
-                    };
-                    let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
-                    for pattern in patterns {
-                        builder.cover(id, pattern);
-                    }
-                }
-            }
-            Addresses::Listed(builder.build())
-        } else {
-            Addresses::Any
-        };
         let policy = Policy {
-            addresses,
-            trust: trust(settings, resolved, &mut notes),
+            addresses: self.addresses(resolved, now, &mut notes),
+            trust: self.trust(resolved, &mut notes),
             hosts: hosts(settings, &self.own_names)?,
             host_check: match &settings.host_whitelist {
                 check if check.enabled => HostCheck::Enforce,
@@ -273,21 +250,6 @@ impl Making {
             None => {}
         }
         Ok(warnings)
-    }
-}
-
-fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
-    let read = settings.forwarded_headers;
-    let mut proxies = WhitelistBuilder::new();
-    compile(&settings.trusted_proxies, resolved, &mut proxies, notes);
-    Trust {
-        read: Read {
-            x_real_ip: read.x_real_ip,
-            cf_connecting_ip: read.cf_connecting_ip,
-            x_forwarded_for: read.x_forwarded_for,
-        },
-        judged: settings.enable_forwarded_whitelist,
-        proxies: proxies.build(),
     }
 }
 

@@ -8,7 +8,9 @@ use super::Making;
 use crate::config::{Guest, ListOrigin, ListSource, Origin};
 use crate::error::Error;
 use crate::gateway::names;
+use crate::policy::Addresses;
 use crate::policy::address::{Entry, IpPattern};
+use crate::policy::client::{Read, Trust};
 use crate::policy::whitelist::{EntryId, Place, WhitelistBuilder};
 
 /// What names in the lists stand for at the moment.
@@ -18,6 +20,73 @@ pub type Resolved = BTreeMap<String, Vec<IpPattern>>;
 pub const REFRESH: Duration = Duration::from_mins(1);
 
 impl Making {
+    /// Who is let in by address: the list, behind it the guests of the moment `now`, and last the hosts of a container.
+    /// What the owner should know about them goes into `notes`.
+    pub(super) fn addresses(
+        &self,
+        resolved: &Resolved,
+        now: SystemTime,
+        notes: &mut Vec<String>,
+    ) -> Addresses {
+        if !self.settings.whitelist_mode {
+            return Addresses::Any;
+        }
+        let mut builder = WhitelistBuilder::new();
+        compile(&self.settings.whitelist, resolved, &mut builder, notes);
+        self.let_in_guests(now, resolved, &mut builder, notes);
+        self.let_in_container_hosts(resolved, &mut builder);
+        Addresses::Listed(builder.build())
+    }
+
+    /// Adds the guests of the moment `now`, behind the list: whoever stands there too comes in for good.
+    fn let_in_guests(
+        &self,
+        now: SystemTime,
+        resolved: &Resolved,
+        builder: &mut WhitelistBuilder,
+        notes: &mut Vec<String>,
+    ) {
+        let file = file_of(self.settings.origin("guests"));
+        for guest in self.guests().iter().filter(|guest| guest.is_in(now)) {
+            let place = Place { file: Arc::clone(&file), line: guest.line };
+            let id = entry(&guest.entry, &guest.address, place, resolved, builder, notes);
+            builder.guest(id, &guest.until.to_string());
+        }
+    }
+
+    /// Adds what `whitelistDockerHosts` stands for, as far as it stands for anything.
+    fn let_in_container_hosts(&self, resolved: &Resolved, builder: &mut WhitelistBuilder) {
+        if !(self.settings.whitelist_docker_hosts && names::in_container()) {
+            return;
+        }
+        let file: Arc<str> = "whitelistDockerHosts".into();
+        for name in names::CONTAINER_HOSTS {
+            let Some(patterns) = resolved.get(name).filter(|patterns| !patterns.is_empty()) else {
+                continue;
+            };
+            let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
+            for pattern in patterns {
+                builder.cover(id, pattern);
+            }
+        }
+    }
+
+    /// Whom a forwarded header is believed, and which ones are read.
+    pub(super) fn trust(&self, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
+        let read = self.settings.forwarded_headers;
+        let mut proxies = WhitelistBuilder::new();
+        compile(&self.settings.trusted_proxies, resolved, &mut proxies, notes);
+        Trust {
+            read: Read {
+                x_real_ip: read.x_real_ip,
+                cf_connecting_ip: read.cf_connecting_ip,
+                x_forwarded_for: read.x_forwarded_for,
+            },
+            judged: self.settings.enable_forwarded_whitelist,
+            proxies: proxies.build(),
+        }
+    }
+
     /// Every name and preset in the lists that has to be looked up.
     #[must_use]
     pub fn lookups(&self) -> Vec<Entry> {
@@ -69,31 +138,10 @@ impl Making {
         let who = if guest.note.is_empty() { String::new() } else { format!(" ({})", guest.note) };
         format!("{place}: the time of the guest `{}`{who} was over at {}", guest.address, guest.until)
     }
-
-    /// Adds the guests of the moment `now`, behind the list: whoever stands there too comes in for good.
-    pub(super) fn let_in_guests(
-        &self,
-        now: SystemTime,
-        resolved: &Resolved,
-        builder: &mut WhitelistBuilder,
-        notes: &mut Vec<String>,
-    ) {
-        let file = file_of(self.settings.origin("guests"));
-        for guest in self.guests().iter().filter(|guest| guest.is_in(now)) {
-            let place = Place { file: Arc::clone(&file), line: guest.line };
-            let id = entry(&guest.entry, &guest.address, place, resolved, builder, notes);
-            builder.guest(id, &guest.until.to_string());
-        }
-    }
 }
 
 /// Adds a list's entries. One that cannot be read is left out and told about: it never lets in more than was meant.
-pub(super) fn compile(
-    list: &ListSource,
-    resolved: &Resolved,
-    builder: &mut WhitelistBuilder,
-    notes: &mut Vec<String>,
-) {
+fn compile(list: &ListSource, resolved: &Resolved, builder: &mut WhitelistBuilder, notes: &mut Vec<String>) {
     let file: Arc<str> = match &list.origin {
         ListOrigin::Text { path, .. } => path.display().to_string().into(),
         ListOrigin::Setting(origin) => file_of(origin),
