@@ -24,10 +24,7 @@ impl Page<'_> {
             }
             Self::SignOut { user } => vec![("user", (*user).into())],
             Self::TooManyAttempts { retry_after_seconds } | Self::Busy { retry_after_seconds } => {
-                vec![
-                    ("seconds", Value::Number(*retry_after_seconds)),
-                    ("duration", duration(*retry_after_seconds).into()),
-                ]
+                span(*retry_after_seconds).into()
             }
             Self::UnknownHost { host, command } => {
                 vec![("host", (*host).into()), ("command", (*command).into())]
@@ -36,11 +33,9 @@ impl Page<'_> {
             Self::UpstreamDown { upstream, why } => {
                 vec![("upstream", (*upstream).into()), ("why", (*why).into())]
             }
-            Self::UpstreamSilent { upstream, seconds } => vec![
-                ("upstream", (*upstream).into()),
-                ("seconds", Value::Number(*seconds)),
-                ("duration", duration(*seconds).into()),
-            ],
+            Self::UpstreamSilent { upstream, seconds } => {
+                [("upstream", (*upstream).into())].into_iter().chain(span(*seconds)).collect()
+            }
             Self::HttpsRequired { url } => {
                 // Anything but https, `javascript:` above all, is shown and not linked.
                 let link = url.starts_with("https://").then_some(*url);
@@ -130,6 +125,11 @@ impl Guide {
         }
         vec![("system", self.system.into()), ("steps", Value::Rows(self.steps.iter().map(steps).collect()))]
     }
+}
+
+/// So many seconds, for programs and for people.
+fn span(seconds: u64) -> [(&'static str, Value<'static>); 2] {
+    [("seconds", Value::Number(seconds)), ("duration", duration(seconds).into())]
 }
 
 /// Seconds as people say them, never shorter than they are.
