@@ -26,9 +26,9 @@ use super::page::{self, Page, Reason};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
 use super::trail::{self, Sight};
-use crate::policy::Denial;
 use crate::policy::origin::Provenance;
 use crate::policy::session;
+use crate::policy::{Denial, Visit};
 use cookies::removals;
 use fields::Fields;
 use form::Unfit;
@@ -101,36 +101,30 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, peer: &mut Pee
         (OwnPath::SignIn, "POST") => match Unfit::found(head) {
             None => {
                 trail::begin_form(asked.journal, peer, &sight);
-                return Plan::Form {
-                    form: Form {
-                        rules: Arc::clone(rules),
-                        client: approach.client.clone(),
-                        secure: visit.secure,
-                        accept: reply::accept(head),
-                        removals: removals(head, rules),
-                        body: head.body,
-                        expects_continue: head.expects_continue,
-                    },
-                    sending,
-                };
+                return Plan::Form { form: Form::of(asked, rules, approach.client), sending };
             }
             Some(unfit) => unfit.answer(reply::accept(head).as_deref()),
         },
         (OwnPath::SignOut, "POST") => {
-            if let Some(sign_in) = &rules.policy.sign_in
-                && let (Some(session), Some(sessions)) = (sign_in.session(visit), &sign_in.sessions)
-            {
-                sessions.end(&session, visit.ambient.unix_time);
-                if let Some(keepsakes) = &sign_in.keepsakes {
-                    keepsakes.forget(&session.id);
-                }
-            }
+            end_session(rules, visit);
             see_other("/", [session::removal(visit.secure)].iter().chain(&removals(head, rules)))
         }
         _ => reply::page(&Page::MethodNotAllowed { allow: "GET, HEAD, POST" }, head),
     };
     trail::begin(asked.journal, peer, &sight);
     Plan::Answer { response, sending }
+}
+
+/// Ends the session that a visitor has, if any, with what was kept for it.
+fn end_session(rules: &Rules, visit: &Visit<'_>) {
+    if let Some(sign_in) = &rules.policy.sign_in
+        && let (Some(session), Some(sessions)) = (sign_in.session(visit), &sign_in.sessions)
+    {
+        sessions.end(&session, visit.ambient.unix_time);
+        if let Some(keepsakes) = &sign_in.keepsakes {
+            keepsakes.forget(&session.id);
+        }
+    }
 }
 
 /// Whether a person at a browser asks for a page, and can be shown a form: a navigation (W3C Fetch Metadata), or

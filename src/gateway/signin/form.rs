@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use hyper::{Response, StatusCode};
 
-use super::cookies::begin;
+use super::cookies::{begin, removals};
 use super::fields::Fields;
 use super::{SIGN_IN, next_path, see_other, unix_time};
 use crate::gateway::body::Decoder;
@@ -14,7 +14,7 @@ use crate::gateway::http1::Head;
 use crate::gateway::journal::SignInFailure;
 use crate::gateway::page::{self, Page, Reason};
 use crate::gateway::proving::Unproven;
-use crate::gateway::reply::{self, AnswerBody};
+use crate::gateway::reply::{self, AnswerBody, Refused};
 use crate::gateway::rules::Rules;
 use crate::gateway::trail::Trail;
 use crate::policy::account::{Credentials, Secret};
@@ -30,12 +30,12 @@ const BUSY_SECONDS: u64 = 2;
 
 /// A form that was sent, its body not yet read.
 pub struct Form {
-    pub(super) rules: Arc<Rules>,
-    pub(super) client: Client,
-    pub(super) secure: bool,
-    pub(super) accept: Option<Vec<u8>>,
+    rules: Arc<Rules>,
+    client: Client,
+    secure: bool,
+    accept: Option<Vec<u8>>,
     /// What takes the app's own session away, once somebody has signed in.
-    pub(super) removals: Vec<String>,
+    removals: Vec<String>,
     /// How its body comes.
     pub body: Decoder,
     /// The client waits for `100 Continue`.
@@ -53,6 +53,20 @@ enum Outcome {
 }
 
 impl Form {
+    /// The form whose head was judged, and that `client` sends.
+    pub(super) fn of(asked: &Refused<'_>, rules: &Arc<Rules>, client: Client) -> Self {
+        let head = asked.head;
+        Self {
+            rules: Arc::clone(rules),
+            client,
+            secure: asked.visit.secure,
+            accept: reply::accept(head),
+            removals: removals(head, rules),
+            body: head.body,
+            expects_continue: head.expects_continue,
+        }
+    }
+
     /// The answer to a form that is larger than [`LARGEST_FORM`].
     #[must_use]
     pub fn too_large(&self) -> Response<AnswerBody> {
