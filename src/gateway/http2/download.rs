@@ -84,43 +84,21 @@ impl Body for Download {
         if !upload.done {
             let _ = upload.poll(cx, link);
         }
-        loop {
-            let span = decoder.look(link.input.bytes())?;
-            link.input.consume(span.framing);
-            if span.data > 0 {
-                let data = Bytes::copy_from_slice(&link.input.bytes()[..span.data]);
-                link.input.consume(span.data);
-                decoder.used(span.data);
-                carried(span.data, decoder.is_done());
-                // Nobody may ask again after the last byte, so the connection goes back now.
-                if decoder.is_done() && upload.done {
-                    put_back(slot, *persistence, upstream);
-                }
-                return Poll::Ready(Some(Ok(Frame::data(data))));
-            }
-            if decoder.is_done() {
-                carried(0, true);
-                if upload.done {
-                    put_back(slot, *persistence, upstream);
-                }
-                *slot = None;
-                return upload.leftover.poll(cx).map(|()| None);
-            }
-            let Poll::Ready(read) = link.input.poll_read(cx, &mut link.wire) else {
-                ready!(guard.poll(cx, stay));
-                return this.cut_off();
-            };
-            match read {
-                Ok(0) if decoder.may_end_here() => {
-                    carried(0, true);
-                    *slot = None;
-                    return upload.leftover.poll(cx).map(|()| None);
-                }
-                Ok(0) => return Poll::Ready(Some(Err("the upstream cut its answer off".into()))),
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Some(Err(error.into()))),
-            }
+        let Poll::Ready(piece) = next_piece(cx, link, decoder) else {
+            ready!(guard.poll(cx, stay));
+            return this.cut_off();
+        };
+        let piece = piece?;
+        carried(piece.as_ref().map_or(0, Bytes::len), piece.is_none() || decoder.is_done());
+        // Nobody may ask again after the last byte, so the connection goes back now.
+        if decoder.is_done() && upload.done {
+            put_back(slot, *persistence, upstream);
         }
+        if let Some(data) = piece {
+            return Poll::Ready(Some(Ok(Frame::data(data))));
+        }
+        *slot = None;
+        upload.leftover.poll(cx).map(|()| None)
     }
 
     fn is_end_stream(&self) -> bool {
@@ -131,6 +109,33 @@ impl Body for Download {
         match self.answered.decoder {
             Decoder::Length(left) => SizeHint::with_exact(left),
             Decoder::Chunked(_) | Decoder::UntilClose => SizeHint::default(),
+        }
+    }
+}
+
+/// The next piece of the answer's body; `None` at its end.
+fn next_piece(
+    cx: &mut Context<'_>,
+    link: &mut Link,
+    decoder: &mut Decoder,
+) -> Poll<Result<Option<Bytes>, Gone>> {
+    loop {
+        let span = decoder.look(link.input.bytes())?;
+        link.input.consume(span.framing);
+        if span.data > 0 {
+            let data = Bytes::copy_from_slice(&link.input.bytes()[..span.data]);
+            link.input.consume(span.data);
+            decoder.used(span.data);
+            return Poll::Ready(Ok(Some(data)));
+        }
+        if decoder.is_done() {
+            return Poll::Ready(Ok(None));
+        }
+        match ready!(link.input.poll_read(cx, &mut link.wire)) {
+            Ok(0) if decoder.may_end_here() => return Poll::Ready(Ok(None)),
+            Ok(0) => return Poll::Ready(Err("the upstream cut its answer off".into())),
+            Ok(_) => {}
+            Err(error) => return Poll::Ready(Err(error.into())),
         }
     }
 }

@@ -17,6 +17,7 @@ use crate::gateway::gate::{Gate, Order, Peer};
 use crate::gateway::http1::{self, AnswerHead};
 use crate::gateway::signin;
 use crate::gateway::stay::Guard;
+use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Failure, Link};
 
 /// Forwards the request and prepares the answer.
@@ -55,23 +56,8 @@ pub(super) async fn send_on(
     }
     match answered {
         Ok(answered) => {
-            let mut trail = peer.trail.take();
-            if let Some(trail) = &mut trail {
-                trail.answered(answered.status);
-                if answered.rest.decoder.is_done() {
-                    trail.is_whole();
-                }
-            }
             gate.upstream_answered(&order.upstream);
-            response.status_code(salvo::http::StatusCode::from_u16(answered.status).unwrap_or_default());
-            *response.headers_mut() = answered.headers;
-            let mut rest = answered.rest;
-            if rest.decoder.is_done() && upload.done {
-                put_back(&mut rest.link, rest.persistence, &order.upstream);
-            }
-            let Order { upstream, stay, .. } = order;
-            let download = Download { answered: rest, upload, upstream, guard, stay, trail };
-            response.body(ResBody::Boxed(Box::pin(download)));
+            pass_on(answered, upload, order, guard, peer.trail.take(), response);
         }
         Err(Unanswered::Failed(failure)) => {
             let answer = gate.upstream_failed(&order, &failure);
@@ -83,6 +69,32 @@ pub(super) async fn send_on(
             say(response, answer, upload.leftover.body, peer, order.sending.bodyless);
         }
     }
+}
+
+/// Answers with what the upstream has answered; its body follows, and what is left of the request's.
+fn pass_on(
+    answered: Answered,
+    upload: Upload,
+    order: Order,
+    guard: Guard,
+    mut trail: Option<Box<Trail>>,
+    response: &mut Response,
+) {
+    let Answered { status, headers, rest: mut answered } = answered;
+    if let Some(trail) = &mut trail {
+        trail.answered(status);
+        if answered.decoder.is_done() {
+            trail.is_whole();
+        }
+    }
+    response.status_code(salvo::http::StatusCode::from_u16(status).unwrap_or_default());
+    *response.headers_mut() = headers;
+    if answered.decoder.is_done() && upload.done {
+        put_back(&mut answered.link, answered.persistence, &order.upstream);
+    }
+    let Order { upstream, stay, .. } = order;
+    let download = Download { answered, upload, upstream, guard, stay, trail };
+    response.body(ResBody::Boxed(Box::pin(download)));
 }
 
 /// Why there is no answer of the upstream's to pass on.
