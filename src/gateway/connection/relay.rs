@@ -32,12 +32,41 @@ impl Connection {
         delivery: Delivery,
         order: &Order,
     ) -> Next {
+        let relayed = self.carry(link, &mut upload, &mut download, order).await;
+        self.carried(upload.carried(), if download.has_begun() { download.carried() } else { 0 });
+        match relayed {
+            Relayed::Whole => {}
+            // The client must not take what it has for all there is.
+            Relayed::Cut => return Next::Drop,
+            Relayed::CutOff => {
+                self.revoked(order);
+                return Next::Drop;
+            }
+            Relayed::Revoked => {
+                self.refuse(order).await;
+                return Next::CloseBoth;
+            }
+        }
+        if !upload.is_done() {
+            return Next::CloseBoth;
+        }
+        if delivery.keeps_alive { Next::Request } else { Next::Close }
+    }
+
+    /// Carries both until the answer has come to its end, whichever that is.
+    fn carry(
+        &mut self,
+        link: &mut Link,
+        upload: &mut Flow,
+        download: &mut Flow,
+        order: &Order,
+    ) -> impl Future<Output = Relayed> {
         let limit = self.gate.limits().body;
         self.watch.set(Some(limit));
         let Self { wire, input, watch, gate, .. } = self;
         let mut uploading = !upload.is_done();
         let mut progress = 0;
-        let relayed = poll_fn(|cx| {
+        poll_fn(move |cx| {
             watch.listen(cx);
             if gate.revokes(&order.stay) {
                 return Poll::Ready(if download.has_begun() { Relayed::CutOff } else { Relayed::Revoked });
@@ -69,24 +98,5 @@ impl Connection {
             }
             Poll::Pending
         })
-        .await;
-        self.carried(upload.carried(), if download.has_begun() { download.carried() } else { 0 });
-        match relayed {
-            Relayed::Whole => {}
-            // The client must not take what it has for all there is.
-            Relayed::Cut => return Next::Drop,
-            Relayed::CutOff => {
-                self.revoked(order);
-                return Next::Drop;
-            }
-            Relayed::Revoked => {
-                self.refuse(order).await;
-                return Next::CloseBoth;
-            }
-        }
-        if !upload.is_done() {
-            return Next::CloseBoth;
-        }
-        if delivery.keeps_alive { Next::Request } else { Next::Close }
     }
 }

@@ -2,7 +2,7 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::Poll;
+use std::task::{Context, Poll, ready};
 
 use super::Connection;
 use super::forwarding::client_left;
@@ -13,6 +13,7 @@ use crate::gateway::forward::{self, Delivery};
 use crate::gateway::gate::Order;
 use crate::gateway::http1::{self, AnswerHead, Persistence};
 use crate::gateway::upstream::{Failure, Link};
+use crate::gateway::watch::Watch;
 
 /// How the wait for the upstream's answer ended.
 pub(super) enum Reply {
@@ -60,20 +61,8 @@ impl Connection {
                     Poll::Ready(Err(_)) => return Poll::Ready(Reply::ClientGone),
                 }
             }
-            loop {
-                if let Some(reply) = read_reply(link, order, watch.is_closing()) {
-                    return Poll::Ready(reply);
-                }
-                match link.input.poll_read(cx, &mut link.wire) {
-                    Poll::Ready(Ok(0)) => {
-                        return Poll::Ready(Reply::Failed(Failure::Closed(
-                            io::ErrorKind::UnexpectedEof.into(),
-                        )));
-                    }
-                    Poll::Ready(Ok(_)) => {}
-                    Poll::Ready(Err(error)) => return Poll::Ready(Reply::Failed(Failure::Closed(error))),
-                    Poll::Pending => break,
-                }
+            if let Poll::Ready(reply) = poll_reply(cx, link, order, watch) {
+                return Poll::Ready(reply);
             }
             link.input.rest();
             if upload.has_read_all() && client_left(cx, wire, input, retained).is_ready() {
@@ -93,6 +82,21 @@ impl Connection {
             Poll::Pending
         })
         .await
+    }
+}
+
+/// Ready when the answer's head is there, or none will come.
+fn poll_reply(cx: &mut Context<'_>, link: &mut Link, order: &Order, watch: &Watch) -> Poll<Reply> {
+    loop {
+        if let Some(reply) = read_reply(link, order, watch.is_closing()) {
+            return Poll::Ready(reply);
+        }
+        let failure = match ready!(link.input.poll_read(cx, &mut link.wire)) {
+            Ok(0) => io::ErrorKind::UnexpectedEof.into(),
+            Ok(_) => continue,
+            Err(error) => error,
+        };
+        return Poll::Ready(Reply::Failed(Failure::Closed(failure)));
     }
 }
 
