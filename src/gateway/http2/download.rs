@@ -34,18 +34,24 @@ pub(super) struct Rest {
 impl Download {
     /// Ends the stream for a client that may not stay.
     fn cut_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
+        self.account();
         let mut peer = self.stay.peer();
         peer.trail = self.trail.take();
         self.stay.leave(self.guard.gate(), &mut peer);
         Poll::Ready(Some(Err(GONE.into())))
     }
+
+    /// Takes note of what the client has sent since the answer began.
+    fn account(&mut self) {
+        if let Some(trail) = &mut self.trail {
+            trail.carried(std::mem::take(&mut self.upload.carried), 0);
+        }
+    }
 }
 
 impl Drop for Download {
     fn drop(&mut self) {
-        if let Some(trail) = &mut self.trail {
-            trail.carried(self.upload.carried, 0);
-        }
+        self.account();
     }
 }
 

@@ -55,12 +55,12 @@ impl Secure {
     }
 
     /// Waits for `work`, not for ever.
-    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await.expect("an end") })
     }
 
     /// Shakes hands over TLS, offering `protocol`.
-    fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
+    pub fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -448,7 +448,7 @@ fn the_stop_waits_for_streams_and_not_for_the_idle() {
 }
 
 /// A frame of HTTP/2 (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -546,7 +546,7 @@ fn what_cannot_be_told_in_http_1_is_refused() {
 }
 
 /// The start of a connection, and on stream 1 the head of a request, with these flags besides `END_HEADERS`.
-fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+pub fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
     bytes.extend(frame(1, 4 | flags, 1, &block(fields)));
