@@ -2,11 +2,12 @@
 
 use std::future::poll_fn;
 use std::io;
-use std::task::{Poll, ready};
+use std::task::Poll;
 
 use hyper::http::{HeaderName, HeaderValue};
 use salvo::Response;
 use salvo::http::{ReqBody, ResBody};
+use tokio::time::Instant;
 
 use super::download::{Download, Rest, put_back};
 use super::say;
@@ -125,32 +126,42 @@ async fn exchange(
     upload: &mut Upload,
     order: &Order,
 ) -> Result<Answered, Unanswered> {
+    // Counted from the last that was heard of the client: an upload may take longer than the answer to it.
     let limit = guard.gate().limits().answer;
+    let mut silence = limit.map(|limit| (limit, Box::pin(tokio::time::sleep(limit))));
     let mut uploading = true;
     let head = poll_fn(|cx| {
         if guard.poll(cx, &order.stay).is_ready() {
             return Poll::Ready(Err(Unanswered::Revoked));
         }
-        if uploading && upload.poll(cx, &mut link).is_ready() {
-            uploading = false;
+        if uploading {
+            let carried = upload.carried;
+            uploading = upload.poll(cx, &mut link).is_pending();
+            if let Some((limit, time)) = &mut silence
+                && (!uploading || upload.carried > carried)
+            {
+                time.as_mut().reset(Instant::now() + *limit);
+            }
         }
         loop {
             if let Some(answered) = read_answer(&mut link, order)? {
                 return Poll::Ready(Ok(answered));
             }
-            match ready!(link.input.poll_read(cx, &mut link.wire)) {
-                Ok(0) => {
+            match link.input.poll_read(cx, &mut link.wire) {
+                Poll::Ready(Ok(0)) => {
                     return Poll::Ready(Err(Failure::Closed(io::ErrorKind::UnexpectedEof.into()).into()));
                 }
-                Ok(_) => {}
-                Err(error) => return Poll::Ready(Err(Failure::Closed(error).into())),
+                Poll::Ready(Ok(_)) => {}
+                Poll::Ready(Err(error)) => return Poll::Ready(Err(Failure::Closed(error).into())),
+                Poll::Pending => break,
             }
         }
+        match &mut silence {
+            Some((limit, time)) => time.as_mut().poll(cx).map(|()| Err(Failure::Silent(*limit).into())),
+            None => Poll::Pending,
+        }
     });
-    let mut answered = match limit {
-        Some(limit) => tokio::time::timeout(limit, head).await.map_err(|_| Failure::Silent(limit))??,
-        None => head.await?,
-    };
+    let mut answered = head.await?;
     answered.rest.link = Some(link);
     Ok(answered)
 }

@@ -553,6 +553,9 @@ pub fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     bytes
 }
 
+/// That nothing follows.
+const END_STREAM: u8 = 1;
+
 /// `RST_STREAM` of stream 1, for this reason.
 fn reset(reason: u8) -> Vec<u8> {
     frame(3, 0, 1, &[0, 0, 0, reason])
@@ -589,6 +592,27 @@ fn an_upload_that_is_cancelled_does_not_pass_for_whole() {
     for connection in app.ended() {
         assert_eq!(connection.requests, 0, "{connection:?}");
     }
+}
+
+#[test]
+fn an_upload_may_take_longer_than_the_answer() {
+    let app = App::fine();
+    let secure = Secure::start("", &format!("upstream: {}\nlimits: {{headerTimeout: 2s}}", app.url));
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    let mut stream = secure.connect("127.0.0.1", "h2");
+    secure.wait(async {
+        stream.write_all(&opening(0, &head)).await.unwrap();
+        for _ in 0..3 {
+            // No less than the limit in all, and no pause as long as it.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            stream.write_all(&frame(0, 0, 1, b"part")).await.unwrap();
+        }
+        stream.write_all(&frame(0, END_STREAM, 1, b"end")).await.unwrap();
+    });
+    app.wait("all of it, or the end", |used| used[0].requests == 1 || used[0].ended);
+    drop(stream);
+    secure.server.stop();
+    assert_eq!(app.ended()[0].requests, 1);
 }
 
 #[test]
