@@ -61,7 +61,8 @@ mod tests {
     fn a_second_is_spelt_once_and_one_of_another_length_each_time() {
         let mut line = Vec::new();
         let mut second = Second::<2>::default();
-        for (number, text) in [(1, "aa"), (1, "bb"), (2, "cc"), (3, "ddd"), (3, "eee"), (2, "ff"), (1, "gg")] {
+        for (number, text) in [(1, "aa"), (1, "bb"), (2, "cc"), (3, "ddd"), (3, "eee"), (2, "ff"), (1, "gg")]
+        {
             second.put(number, &mut line, || text.to_owned());
         }
         assert_eq!(line, b"aaaaccdddeeeccgg");
