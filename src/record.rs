@@ -4,12 +4,14 @@
 mod access;
 pub mod combined;
 pub mod event;
+mod figures;
 
 use std::fmt;
 
 use jiff::Timestamp;
 
 pub use access::AccessLine;
+pub use figures::put_address;
 
 /// The longest field that is written, in bytes; what is longer ends in `…`.
 const LONGEST_FIELD: usize = 512;

@@ -10,6 +10,7 @@ use super::body::{Coding, Decoder};
 use super::field::{self, Field};
 use super::http1::{AnswerHead, Head, Version};
 use crate::policy::session;
+use crate::record::put_address;
 
 /// What the gate found out about a request and tells the upstream.
 #[derive(Debug)]
@@ -65,7 +66,7 @@ pub fn write_request(head: &Head<'_>, tidings: &Tidings<'_>, out: &mut Vec<u8>) 
     }
     if let Some(client) = tidings.client {
         put(out, &[b"X-Forwarded-For: "]);
-        put_address(out, client);
+        put_address(client, out);
         out.extend_from_slice(b"\r\n");
     }
     let proto: &[u8] =
@@ -234,21 +235,6 @@ fn put(out: &mut Vec<u8>, pieces: &[&[u8]]) {
     out.reserve(pieces.iter().map(|piece| piece.len()).sum());
     for piece in pieces {
         out.extend_from_slice(piece);
-    }
-}
-
-fn put_address(out: &mut Vec<u8>, address: IpAddr) {
-    match address {
-        IpAddr::V4(address) => {
-            let mut digits = itoa::Buffer::new();
-            for (place, octet) in address.octets().into_iter().enumerate() {
-                if place > 0 {
-                    out.push(b'.');
-                }
-                out.extend_from_slice(digits.format(octet).as_bytes());
-            }
-        }
-        IpAddr::V6(address) => out.extend_from_slice(address.to_string().as_bytes()),
     }
 }
 

@@ -3,37 +3,21 @@
 use jiff::Timestamp;
 use jiff::tz::TimeZone;
 
-use super::event::{Raw, Text, Visit, put_address};
+use super::event::{Raw, Text, Visit};
+use super::figures::{Second, put_address, put_number};
 use super::{escape, is_plain};
 
 /// The status of a request whose client got no answer, as nginx writes it.
 const CLIENT_GONE: u16 = 499;
 
 /// Writes times as this format has them, and knows the last one.
-#[derive(Clone, Copy, Debug)]
-pub struct Clock {
-    second: i64,
-    text: [u8; 26],
-}
-
-impl Default for Clock {
-    fn default() -> Self {
-        Self { second: i64::MIN, text: *b"01/Jan/1970:00:00:00 +0000" }
-    }
-}
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Clock(Second<26>);
 
 impl Clock {
     fn put(&mut self, time: Timestamp, line: &mut Vec<u8>) {
-        let second = time.as_second();
-        if second != self.second {
-            let text = time.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
-            // Other years are longer.
-            let Some(whole) = text.as_bytes().first_chunk().filter(|_| text.len() == 26) else {
-                return line.extend_from_slice(text.as_bytes());
-            };
-            (self.second, self.text) = (second, *whole);
-        }
-        line.extend_from_slice(&self.text);
+        let spell = || time.to_zoned(TimeZone::UTC).strftime("%d/%b/%Y:%H:%M:%S +0000").to_string();
+        self.0.put(time.as_second(), line, spell);
     }
 }
 
@@ -61,9 +45,9 @@ pub fn write(visit: &Visit<Raw<'_>>, time: Timestamp, clock: &mut Clock, line: &
         _ => line.push(b'-'),
     }
     line.extend_from_slice(b"\" ");
-    number(visit.status.unwrap_or(CLIENT_GONE).into(), line);
+    put_number(visit.status.unwrap_or(CLIENT_GONE).into(), line);
     line.push(b' ');
-    number(visit.sent, line);
+    put_number(visit.sent, line);
     line.extend_from_slice(b" \"-\" \"");
     match visit.agent {
         Some(agent) if !agent.0.is_empty() => quoted(agent, line),
@@ -103,10 +87,6 @@ fn quoted(text: Raw<'_>, line: &mut Vec<u8>) {
             letter => line.push(u8::try_from(letter).unwrap_or(b'?')),
         }
     }
-}
-
-fn number(number: u64, line: &mut Vec<u8>) {
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
 }
 
 #[cfg(test)]

@@ -10,7 +10,7 @@ use std::net::{IpAddr, Ipv4Addr};
 use memchr::{memchr, memchr2};
 
 use super::stamp::Stamp;
-use crate::record::printable;
+use crate::record::{event, printable};
 
 /// What became of a visit.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
@@ -25,16 +25,20 @@ pub enum Verdict {
     Unknown,
 }
 
+const ALLOWED: &[u8] = Verdict::Allowed.word().as_bytes();
+const REFUSED: &[u8] = Verdict::Refused.word().as_bytes();
+const FAILED: &[u8] = Verdict::Failed.word().as_bytes();
+
 impl Verdict {
     /// All of them, those that somebody has to look at first.
     pub const ALL: [Self; 4] = [Self::Refused, Self::Failed, Self::Allowed, Self::Unknown];
 
-    /// The word of the log.
+    /// The one that a line writes as `word`.
     fn read(word: &[u8]) -> Option<Self> {
         match word {
-            b"allowed" => Some(Self::Allowed),
-            b"refused" => Some(Self::Refused),
-            b"failed" => Some(Self::Failed),
+            ALLOWED => Some(Self::Allowed),
+            REFUSED => Some(Self::Refused),
+            FAILED => Some(Self::Failed),
             _ => None,
         }
     }
@@ -42,9 +46,9 @@ impl Verdict {
     /// The same word; `seen` for a visit of which nothing else is known.
     pub const fn word(self) -> &'static str {
         match self {
-            Self::Allowed => "allowed",
-            Self::Refused => "refused",
-            Self::Failed => "failed",
+            Self::Allowed => event::Verdict::Allowed.word(),
+            Self::Refused => event::Verdict::Refused.word(),
+            Self::Failed => event::Verdict::Failed.word(),
             Self::Unknown => "seen",
         }
     }

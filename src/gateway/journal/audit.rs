@@ -7,6 +7,7 @@
 
 mod desk;
 mod floods;
+mod identity;
 mod known;
 mod log_file;
 mod parts;
@@ -30,8 +31,10 @@ use crate::error::Error;
 use crate::record::combined;
 use crate::record::event::{Clock, Event, Frame, Kind, Raw, SignIn, Text, Verdict, Visit};
 use desk::{Batch, Desk};
+pub use identity::Identity;
 pub(in crate::gateway) use known::HOUR;
 use log_file::LogFile;
+pub use parts::is_compressed_in;
 
 /// For so long the time of day is told by the clock that never goes back; then it is looked at again.
 const TRUSTED: Duration = Duration::from_secs(1);

@@ -1,7 +1,11 @@
-use super::*;
+use std::fmt;
+
 use proptest::collection::vec;
 use proptest::option;
 use proptest::prelude::*;
+
+use super::*;
+use crate::record::escape;
 
 fn visit() -> Visit<Raw<'static>> {
     Visit {
