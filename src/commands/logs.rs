@@ -13,6 +13,7 @@ mod scan;
 mod seek;
 mod slots;
 mod stamp;
+mod stream;
 mod told;
 mod view;
 
@@ -44,6 +45,9 @@ pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
     let now = Zoned::now();
     let mut filter = Filter::of(&logs.wanted, &now)?;
     let source = Source::find(logs)?;
+    if let LogsView::Follow(form) = logs.view {
+        return source.follow(&filter, form, now.time_zone(), logs.quiet);
+    }
     let scanner = Scanner { parts: &source.parts, is_quiet: logs.quiet, again: again(logs) };
     match logs.view {
         LogsView::Groups { top, json, histogram } => {
@@ -64,7 +68,7 @@ pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
         }
         LogsView::Count => Ok(scanner.count(&filter)),
         LogsView::Raw => scanner.raw(&filter, now.time_zone()),
-        LogsView::Follow(form) => source.follow(&filter, form, now.time_zone(), logs),
+        LogsView::Follow(form) => source.follow(&filter, form, now.time_zone(), logs.quiet),
     }
 }
 
@@ -101,35 +105,38 @@ impl Source {
 
     /// Shows what is there and then what comes, of one file.
     fn follow(
-        &self,
+        self,
         filter: &Filter,
         form: Following,
         zone: &TimeZone,
-        logs: &Logs,
+        is_quiet: bool,
     ) -> Result<Exit, Vec<Error>> {
         let one = |error| vec![error];
-        let [file] = &*self.files else {
+        let Self { files, mut parts, .. } = self;
+        let ([file], Some(newest)) = (&*files, parts.pop()) else {
             return Err(one(Error::new("only one file can be followed").hint("see `innkeeper logs --help`")));
         };
         let mut printer =
             Printer { form, zone, data: Data::open(), lines: Vec::new(), taken: 0, failed: None };
-        if self.parts == [Part::Stdin] {
-            let oddities = scan::run(&self.parts, filter, true, &mut printer);
+        if newest.is_pipe() {
+            let oddities = scan::run(&[newest], filter, true, &mut printer);
             return printer.ended(&oddities, Exit::Yes).map_err(one);
         }
         let interrupted = follow::interruption().map_err(one)?;
+        let unreadable = |error| one(follow::unreadable(file, error));
+        let newest = newest.held().map_err(unreadable)?;
         let begin = match filter.since {
             Some(_) => {
-                let itself = Part::File(file.clone());
-                let older: Vec<Part> = self.parts.iter().filter(|part| **part != itself).cloned().collect();
-                scan::run(&older, filter, logs.quiet, &mut printer).tell();
+                scan::run(&parts, filter, is_quiet, &mut printer).tell();
                 // The rest is read by whoever follows, so that no line comes twice or never.
-                let opened = itself.open(filter.since, None).ok().flatten();
+                let opened = newest.open(filter.since, None).map_err(unreadable)?;
                 Begin::Behind(opened.map_or(0, |opened| opened.offset))
             }
             None => Begin::WithLast,
         };
-        follow::run(file, begin, &interrupted, &mut printer, |line| filter.takes(line)).map_err(one)?;
+        drop(parts);
+        follow::run(file, newest, begin, &interrupted, &mut printer, |line| filter.takes(line))
+            .map_err(one)?;
         printer.ended(&Oddities::default(), Exit::Yes).map_err(one)
     }
 }
@@ -137,11 +144,10 @@ impl Source {
 /// The log of `settings`: the audit log, or access.log where there is none yet.
 fn of_settings(settings: &Settings) -> Result<PathBuf, Vec<Error>> {
     let (audit, access) = (settings.audit_path(), settings.access_log_path());
-    let is_there = |file: &PathBuf| parts::of(std::slice::from_ref(file), true).is_ok();
-    if is_there(&audit) {
+    if parts::are_there(&audit) {
         return Ok(audit);
     }
-    if is_there(&access) {
+    if parts::are_there(&access) {
         ui::notice(&format!("There is no {} yet; reading {}", audit.display(), access.display()));
         return Ok(access);
     }
@@ -191,19 +197,21 @@ impl Scanner<'_> {
 
     /// Why there is nothing to be seen.
     fn tell_of_nothing(&self, look: &Look<'_>) {
+        let what = if look.filter.is_of_visitors() { "no such visit" } else { "no visit" };
+        let told = format!("{}: {what}", period(look));
+        // What came out of a pipe is gone.
+        if self.parts.iter().any(Part::is_pipe) {
+            return ui::notice(&told);
+        }
         let mut last = Last::default();
         let everything = Filter::default();
-        // Those of standard input are gone.
-        if !self.parts.contains(&Part::Stdin) {
-            for part in self.parts.iter().rev() {
-                scan::run(std::slice::from_ref(part), &everything, true, &mut last);
-                if last.0.is_some() {
-                    break;
-                }
+        for part in self.parts.iter().rev() {
+            scan::run(std::slice::from_ref(part), &everything, true, &mut last);
+            if last.0.is_some() {
+                break;
             }
         }
-        let what = if look.filter.is_of_visitors() { "no such visit" } else { "no visit" };
-        ui::notice(&format!("{}: {what}; {}", period(look), last_told(last.0, look.zone, &self.again)));
+        ui::notice(&format!("{told}; {}", last_told(last.0, look.zone, &self.again)));
     }
 
     fn count(&self, filter: &Filter) -> Exit {

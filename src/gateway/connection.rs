@@ -5,6 +5,9 @@
 
 mod form;
 mod forwarding;
+mod relay;
+mod tunnel;
+mod wait;
 
 use std::future::poll_fn;
 use std::io;

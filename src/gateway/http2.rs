@@ -1,6 +1,9 @@
 //! HTTP/2 clients: salvo serves their connections, this handler brings each request to the same gate.
 
+mod download;
 mod exchange;
+mod leftover;
+mod upload;
 
 use std::future::poll_fn;
 use std::io;
@@ -23,7 +26,8 @@ use tokio::net::TcpStream;
 use tokio::sync::mpsc;
 use tokio_rustls::TlsStream;
 
-use exchange::{Leftover, send_on};
+use exchange::send_on;
+use leftover::Leftover;
 
 use super::body::Decoder;
 use super::field::Field;

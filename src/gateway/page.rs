@@ -4,17 +4,18 @@
 //! `Accept` asks. Everything that came from outside is escaped for the form it is shown in. The pages load
 //! nothing from elsewhere, are never stored, and name neither a version nor a user other than the visitor.
 
+mod facts;
 mod form;
+mod sheet;
 mod template;
 
 use bytes::Bytes;
+use hyper::Response;
 use hyper::http::HeaderName;
 use hyper::http::header::{self, HeaderMap, HeaderValue};
-use hyper::{Response, StatusCode};
 
 use form::{CONTENT_SECURITY_POLICY, Form};
 pub(super) use template::escape_html;
-use template::{Value, Values};
 
 use super::trust::systems;
 
@@ -246,152 +247,7 @@ pub fn is_html_wanted(accept: Option<&[u8]>) -> bool {
     Form::wanted(accept) == Form::Html
 }
 
-/// What a page is, apart from the visit it is shown for.
-struct Sheet {
-    status: StatusCode,
-    /// Its name in `X-Innkeeper`, in JSON and under `default/pages`.
-    name: &'static str,
-    template: &'static str,
-    retry: Retry,
-}
-
-/// Whether the page asks again by itself, and as whom.
-#[derive(Clone, Copy)]
-enum Retry {
-    /// Not by itself: a person presses a link.
-    ByHand,
-    /// After so many seconds and without credentials: nobody has asked for them yet, and a browser would
-    /// open its password dialog on the answer.
-    Nameless(u64),
-    /// After so many seconds as the person who is let in already.
-    SignedIn(u64),
-}
-
-/// How often a waiting page asks at first; it slows down to every 30 seconds.
-const RETRY_SECONDS: u64 = 4;
-
-impl Sheet {
-    /// The words of the page's heading, which are its title as well.
-    fn title(&self) -> &'static str {
-        let heading = self.template.split_once("<h1>").and_then(|(_, rest)| rest.split_once("</h1>"));
-        heading.map_or("Innkeeper", |(words, _)| words)
-    }
-}
-
-macro_rules! template {
-    ($name:literal) => {
-        ($name, include_str!(concat!("../../default/pages/", $name, ".html")))
-    };
-}
-
 impl Page<'_> {
-    fn sheet(&self) -> Sheet {
-        use Retry::{ByHand, Nameless, SignedIn};
-        let (status, (name, template), retry) = match self {
-            Self::Refused { .. } => (StatusCode::FORBIDDEN, template!("refused"), Nameless(RETRY_SECONDS)),
-            Self::SignIn { .. } => (StatusCode::UNAUTHORIZED, template!("sign-in"), ByHand),
-            Self::SignInForm { reason, .. } => (reason.status(), template!("sign-in-form"), ByHand),
-            Self::SignOut { .. } => (StatusCode::OK, template!("sign-out"), ByHand),
-            Self::CrossSite => (StatusCode::FORBIDDEN, template!("cross-site"), ByHand),
-            Self::TooManyAttempts { .. } => {
-                (StatusCode::TOO_MANY_REQUESTS, template!("too-many-attempts"), ByHand)
-            }
-            Self::UnknownHost { .. } => {
-                (StatusCode::FORBIDDEN, template!("unknown-host"), Nameless(RETRY_SECONDS))
-            }
-            Self::Malformed { .. } => (StatusCode::BAD_REQUEST, template!("malformed"), ByHand),
-            Self::UpstreamDown { .. } => {
-                (StatusCode::BAD_GATEWAY, template!("upstream-down"), SignedIn(RETRY_SECONDS))
-            }
-            Self::UpstreamSilent { .. } => {
-                (StatusCode::GATEWAY_TIMEOUT, template!("upstream-silent"), ByHand)
-            }
-            Self::Busy { retry_after_seconds } => {
-                (StatusCode::SERVICE_UNAVAILABLE, template!("busy"), SignedIn((*retry_after_seconds).max(1)))
-            }
-            Self::HttpsRequired { .. } => (StatusCode::FORBIDDEN, template!("https-required"), ByHand),
-            Self::HttpsHere { .. } => (StatusCode::BAD_REQUEST, template!("https-here"), ByHand),
-            Self::NotFound => (StatusCode::NOT_FOUND, template!("not-found"), ByHand),
-            Self::MethodNotAllowed { .. } => {
-                (StatusCode::METHOD_NOT_ALLOWED, template!("method-not-allowed"), ByHand)
-            }
-            Self::HeadTooLarge => {
-                (StatusCode::REQUEST_HEADER_FIELDS_TOO_LARGE, template!("head-too-large"), ByHand)
-            }
-            Self::Broken => (StatusCode::INTERNAL_SERVER_ERROR, template!("broken"), ByHand),
-            Self::Trust { .. } => (StatusCode::OK, template!("trust"), ByHand),
-            Self::Welcome { .. } => (StatusCode::OK, template!("welcome"), ByHand),
-        };
-        Sheet { status, name, template, retry }
-    }
-
-    /// What the page has to say, by the names that its template and its JSON use.
-    fn values(&self) -> Values<'_> {
-        match self {
-            Self::Refused { address, reason, command, contact } => {
-                let mut values = reason.values();
-                values.extend([
-                    ("address", (*address).into()),
-                    ("command", (*command).into()),
-                    ("contact", (*contact).into()),
-                ]);
-                values
-            }
-            Self::SignIn { realm } => vec![("realm", (*realm).into())],
-            Self::SignInForm { next, reason } => {
-                let problem = reason.problem().map_or(Value::Absent, Value::from);
-                vec![("next", Value::Whole((*next).into())), ("problem", problem)]
-            }
-            Self::SignOut { user } => vec![("user", (*user).into())],
-            Self::TooManyAttempts { retry_after_seconds } | Self::Busy { retry_after_seconds } => {
-                vec![
-                    ("seconds", Value::Number(*retry_after_seconds)),
-                    ("duration", duration(*retry_after_seconds).into()),
-                ]
-            }
-            Self::UnknownHost { host, command } => {
-                vec![("host", (*host).into()), ("command", (*command).into())]
-            }
-            Self::Malformed { what } => vec![("what", (*what).into())],
-            Self::UpstreamDown { upstream, why } => {
-                vec![("upstream", (*upstream).into()), ("why", (*why).into())]
-            }
-            Self::UpstreamSilent { upstream, seconds } => vec![
-                ("upstream", (*upstream).into()),
-                ("seconds", Value::Number(*seconds)),
-                ("duration", duration(*seconds).into()),
-            ],
-            Self::HttpsRequired { url } => {
-                // Anything but https, `javascript:` above all, is shown and not linked.
-                let link = url.starts_with("https://").then_some(*url);
-                vec![("url", (*url).into()), ("link", link.into())]
-            }
-            Self::HttpsHere { address } => vec![("address", (*address).into())],
-            Self::MethodNotAllowed { allow } => vec![("allow", (*allow).into())],
-            Self::CrossSite | Self::NotFound | Self::HeadTooLarge | Self::Broken => Vec::new(),
-            Self::Trust { authority, fingerprint, until, bounds, command, host, guides } => vec![
-                ("authority", (*authority).into()),
-                ("fingerprint", fingerprint.join(" ").into()),
-                ("until", (*until).into()),
-                ("bounds", Value::Whole((*bounds).into())),
-                ("command", (*command).into()),
-                ("profile", format!("http://{host}/.innkeeper/trust/innkeeper.mobileconfig").into()),
-                ("certificate", format!("http://{host}/.innkeeper/trust/authority.crt").into()),
-                ("guides", Value::Rows(guides.iter().map(Guide::values).collect())),
-                ("url", format!("https://{host}/").into()),
-            ],
-            Self::Welcome { address, verdict, rule, user, protocol, tls, next } => vec![
-                ("address", (*address).into()),
-                ("verdict", (*verdict).into()),
-                ("rule", (*rule).into()),
-                ("user", (*user).into()),
-                ("protocol", (*protocol).into()),
-                ("tls", tls.unwrap_or("not encrypted").into()),
-                ("next", Value::Rows(next.iter().map(Step::values).collect())),
-            ],
-        }
-    }
-
     /// What the browser may tell of this page's address when it goes elsewhere. Without one it would not even say
     /// that a form was sent from this server (`Origin: null`, Fetch standard, "append a request Origin header").
     const fn referrer_policy(&self) -> &'static str {
@@ -427,74 +283,6 @@ impl Page<'_> {
     }
 }
 
-impl Reason {
-    const fn status(self) -> StatusCode {
-        match self {
-            Self::Asked => StatusCode::OK,
-            Self::Needed | Self::Wrong => StatusCode::UNAUTHORIZED,
-            Self::TooManyAttempts { .. } => StatusCode::TOO_MANY_REQUESTS,
-            Self::Busy { .. } => StatusCode::SERVICE_UNAVAILABLE,
-        }
-    }
-
-    fn problem(self) -> Option<String> {
-        match self {
-            Self::Asked | Self::Needed => None,
-            Self::Wrong => Some("The name or the password is wrong.".to_owned()),
-            Self::TooManyAttempts { retry_after_seconds } => Some(format!(
-                "Too many wrong passwords came from where you are. Wait {}, then try again.",
-                duration(retry_after_seconds)
-            )),
-            Self::Busy { retry_after_seconds } => Some(format!(
-                "Many people are signing in just now. Wait {}, then try again.",
-                duration(retry_after_seconds)
-            )),
-        }
-    }
-}
-
-impl<'a> Refusal<'a> {
-    fn values(self) -> Values<'a> {
-        let (reason, detail): (&str, Option<(&str, &str)>) = match self {
-            Self::Unlisted => ("Your address is not on the list.", None),
-            Self::Forwarded { proxy } => {
-                ("Your address, which a proxy has passed on, is not on the list.", Some(("proxy", proxy)))
-            }
-            Self::Claimed { claimed } => (
-                "Your connection comes from one address and your request claims another, so both have to be listed.",
-                Some(("claimed", claimed)),
-            ),
-            Self::ContainerGateway => (
-                "Your address is the gateway of a container network, behind which every device looks the same: \
-                 letting it in lets in everyone who can reach that network.",
-                None,
-            ),
-            Self::Unreadable { header } => (
-                "A proxy on the way names an address that cannot be read, so nobody can tell who is asking.",
-                Some(("header", header)),
-            ),
-        };
-        let mut values = vec![("reason", reason.into())];
-        values.extend(detail.map(|(name, text)| (name, text.into())));
-        values
-    }
-}
-
-impl<'a> Step<'a> {
-    fn values(&self) -> Values<'a> {
-        vec![("what", self.what.into()), ("command", self.command.into())]
-    }
-}
-
-impl Guide {
-    fn values(&self) -> Values<'_> {
-        fn steps(step: &systems::Step) -> Values<'_> {
-            vec![("what", step.what.as_str().into()), ("command", step.command.as_deref().into())]
-        }
-        vec![("system", self.system.into()), ("steps", Value::Rows(self.steps.iter().map(steps).collect()))]
-    }
-}
-
 /// The challenge of RFC 7617, its realm written as a quoted-string of RFC 9110 section 5.6.4. What a
 /// quoted-string cannot hold everywhere (control characters, everything beyond ASCII) becomes `?`.
 fn challenge(realm: &str) -> HeaderValue {
@@ -510,16 +298,6 @@ fn challenge(realm: &str) -> HeaderValue {
     HeaderValue::try_from(value).expect("printable ASCII is a valid header value")
 }
 
-/// Seconds as people say them, never shorter than they are.
-fn duration(seconds: u64) -> String {
-    let (number, unit) = match seconds {
-        0..=119 => (seconds, "second"),
-        120..=7199 => (seconds.div_ceil(60), "minute"),
-        _ => (seconds.div_ceil(3600), "hour"),
-    };
-    format!("{number} {unit}{}", if number == 1 { "" } else { "s" })
-}
-
 #[cfg(test)]
 #[allow(clippy::unwrap_used, reason = "a test may panic")]
 mod tests {
@@ -530,9 +308,10 @@ mod tests {
 
     use super::*;
 
-    const BROWSER: &str = "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
+    pub(super) const BROWSER: &str =
+        "text/html,application/xhtml+xml,application/xml;q=0.9,image/avif,*/*;q=0.8";
 
-    fn body(page: &Page<'_>, accept: &str) -> String {
+    pub(super) fn body(page: &Page<'_>, accept: &str) -> String {
         String::from_utf8(render(page, Some(accept.as_bytes())).body().to_vec()).unwrap()
     }
 
@@ -789,22 +568,6 @@ Or show a folder of files
         assert_eq!(response.headers()[header::ALLOW], "");
     }
 
-    #[test]
-    fn durations_are_never_shorter_than_they_are() {
-        for (seconds, expected) in [
-            (0, "0 seconds"),
-            (1, "1 second"),
-            (119, "119 seconds"),
-            (120, "2 minutes"),
-            (121, "3 minutes"),
-            (7199, "120 minutes"),
-            (7200, "2 hours"),
-            (7201, "3 hours"),
-        ] {
-            assert_eq!(duration(seconds), expected);
-        }
-    }
-
     /// Each page with `text` in every place that takes one.
     fn filled(text: &str) -> Vec<Page<'_>> {
         let refused =
@@ -898,72 +661,6 @@ Or show a folder of files
         }
     }
 
-    /// The names that a template asks for, at any depth.
-    fn placeholders(template: &str) -> Vec<&str> {
-        template
-            .split("{{")
-            .skip(1)
-            .map(|rest| rest.split_once("}}").unwrap().0.trim_start_matches(['#', '/']))
-            .collect()
-    }
-
-    #[test]
-    fn templates_ask_only_for_what_their_page_says() {
-        for page in examples() {
-            let sheet = page.sheet();
-            let mut known: Vec<_> = page.values().iter().map(|(name, _)| *name).collect();
-            match page {
-                // What only some refusals say, and what the steps of a welcome say.
-                Page::Refused { .. } => known.extend(["proxy", "claimed", "header"]),
-                Page::Welcome { .. } => known.extend(["what", "command"]),
-                Page::Trust { .. } => known.extend(["system", "steps", "what"]),
-                _ => {}
-            }
-            for name in placeholders(sheet.template) {
-                assert!(known.contains(&name), "`{name}` in {}", sheet.name);
-            }
-            for accept in [BROWSER, "text/plain"] {
-                let body = body(&page, accept);
-                assert!(!body.contains("{{") && !body.contains("}}"), "{body}");
-            }
-        }
-    }
-
-    #[test]
-    fn templates_keep_to_the_markup_that_becomes_text() {
-        for page in examples() {
-            let sheet = page.sheet();
-            assert!(!sheet.template.contains('&'), "an entity in {} would stand in the text", sheet.name);
-            assert!(!sheet.title().contains("{{") && sheet.title() != "Innkeeper", "{}", sheet.name);
-            for tag in sheet.template.split('<').skip(1).map(|rest| rest.split_once('>').unwrap().0) {
-                let name = tag.trim_start_matches('/').split(' ').next().unwrap();
-                let plain = ["h1", "h2", "p", "dl", "div", "dt", "dd", "ul", "li", "pre", "code"];
-                let screen = ["a", "form", "label", "input", "button"];
-                assert!(plain.contains(&name) || screen.contains(&name), "`{tag}` in {}", sheet.name);
-            }
-            let words = without_links(sheet.template);
-            for tag in ["<a ", "<form", "<label", "<input", "<button"] {
-                assert!(!words.contains(tag), "{tag} outside what is meant for a screen in {}", sheet.name);
-            }
-            assert_eq!(
-                words.matches("<code>").count(),
-                words.matches("<pre><code>").count(),
-                "{}",
-                sheet.name
-            );
-        }
-    }
-
-    fn without_links(template: &str) -> String {
-        ["p", "form"].into_iter().fold(template.to_owned(), |template, tag| {
-            let (open, close) = (format!("<{tag} class=\"screen\""), format!("</{tag}>"));
-            let mut parts = template.split(&open);
-            let first = parts.next().unwrap().to_owned();
-            parts.fold(first, |words, part| words + part.split_once(&close).unwrap().1)
-        })
-    }
-
-    /// One of each page, with everything it can say.
     static FINGERPRINT: [String; 2] = [String::new(), String::new()];
 
     static GUIDES: std::sync::LazyLock<Vec<Guide>> = std::sync::LazyLock::new(|| {
@@ -974,7 +671,8 @@ Or show a folder of files
         vec![Guide { system: "Linux", steps: vec![step("Fetch it", Some("curl")), step("Look at it", None)] }]
     });
 
-    fn examples() -> Vec<Page<'static>> {
+    /// One of each page, with everything it can say.
+    pub(super) fn examples() -> Vec<Page<'static>> {
         vec![
             Page::Refused {
                 address: "192.168.1.23",

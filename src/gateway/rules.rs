@@ -1,29 +1,31 @@
 //! From settings to rules: the list compiled, names resolved, accounts read, the app or folder found.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::fmt;
-use std::path::{Path, PathBuf};
-use std::sync::{Arc, Mutex, RwLock};
-use std::time::{Duration, SystemTime};
+mod behind;
+mod lists;
+mod logins;
 
-use super::files::Folder;
-use super::keyring::Keyring;
+use std::collections::BTreeSet;
+use std::fmt;
+use std::path::Path;
+use std::sync::{Arc, Mutex};
+use std::time::SystemTime;
+
+pub use behind::Behind;
+pub use lists::{REFRESH, Resolved};
+
 use super::names;
 use super::session_key;
 use super::shortcut;
 use super::signin::unix_time;
-use super::upstream::Upstream;
-use crate::config::{self, Guest, ListOrigin, ListSource, Origin, Settings};
+use crate::config::{self, Guest, Settings};
 use crate::error::{Error, quoted_file};
-use crate::policy::account::{Account, Accounts, Login, PasswordHash, Proofs, Shared};
-use crate::policy::address::{Entry, IpPattern};
-use crate::policy::client::{Read, Trust};
+use crate::policy::account::{Account, Accounts};
 use crate::policy::host::{HostPattern, Hosts};
-use crate::policy::session::{Ended, Keepsakes, Key, Sessions};
+use crate::policy::session::{Ended, Keepsakes};
 use crate::policy::throttle::Throttle;
-use crate::policy::whitelist::{EntryId, Place, WhitelistBuilder};
-use crate::policy::{Addresses, HostCheck, Policy, Satisfy, SignIn};
-use crate::store;
+use crate::policy::{Addresses, HostCheck, Policy, Satisfy};
+use behind::private;
+use logins::SessionKey;
 
 /// Everything a change of settings replaces, in one piece.
 #[derive(Debug)]
@@ -84,20 +86,6 @@ pub fn command_to_know(host: &str, listed: &[String], config_flag: &str) -> Stri
     format!("innkeeper config set hostWhitelist.hosts '[\"{hosts}\"]'{config_flag}")
 }
 
-/// What is behind the gate.
-#[derive(Clone, Debug)]
-pub enum Behind {
-    /// An application.
-    Upstream(Arc<Upstream>),
-    /// A folder.
-    Folder(Arc<Folder>),
-    /// Nothing yet: a page says who you are to Innkeeper.
-    Nothing,
-}
-
-/// What names in the lists stand for at the moment.
-pub type Resolved = BTreeMap<String, Vec<IpPattern>>;
-
 /// What the rules are made from. Kept, so that they can be made again when a name has moved.
 #[derive(Debug)]
 pub struct Making {
@@ -112,28 +100,13 @@ pub struct Making {
     keepsakes: Arc<Keepsakes>,
 }
 
-/// What sessions are signed with.
-#[derive(Clone, Copy)]
-enum SessionKey {
-    /// One that nobody keeps: the file was not looked for.
-    Passing(Key),
-    /// That of the file, or of this run where there can be none.
-    Settled(Key),
-}
-
-impl std::fmt::Debug for SessionKey {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("SessionKey(…)")
-    }
-}
-
 impl Making {
     /// Takes everything from `settings` that does not change by itself.
     ///
     /// # Errors
     /// An app or folder that cannot be, no randomness.
     pub fn new(settings: Settings, accounts: Accounts, own_names: Vec<String>) -> Result<Self, Error> {
-        let behind = behind(&settings)?;
+        let behind = Behind::of(&settings)?;
         let throttle = Throttle::new(settings.rate_limiting.basic_auth_max_attempts);
         let (proof_key, passing) = (session_key::random()?, session_key::random()?);
         Ok(Self {
@@ -147,22 +120,6 @@ impl Making {
             ended: Arc::default(),
             keepsakes: Arc::default(),
         })
-    }
-
-    /// Reads the key of the sessions from its file beside the settings, or makes it, once `rules` have sessions for it
-    /// to sign: they then survive a restart. What comes back is what the owner should know. Not before the start gate:
-    /// a server that does not start leaves nothing behind.
-    pub fn keep_sessions(&mut self, rules: &mut Rules) -> Option<String> {
-        let settings = &self.settings;
-        let SessionKey::Passing(passing) = self.session_key else { return None };
-        let sign_in = rules.policy.sign_in.as_mut().filter(|sign_in| sign_in.sessions.is_some())?;
-        let (key, note) = match session_key::read_or_make(&settings.folder) {
-            Ok(key) => (key, None),
-            Err(error) => (passing, Some(session_key::note(&error))),
-        };
-        self.session_key = SessionKey::Settled(key);
-        sign_in.sessions = self.sessions();
-        note
     }
 
     /// Who may sign in.
@@ -196,7 +153,7 @@ impl Making {
             }
         }
         Ok(Self {
-            behind: if stays { self.behind.clone() } else { behind(&settings)? },
+            behind: if stays { self.behind.clone() } else { Behind::of(&settings)? },
             settings,
             accounts,
             own_names: self.own_names.clone(),
@@ -219,58 +176,6 @@ impl Making {
         &self.settings
     }
 
-    /// Every name and preset in the lists that has to be looked up.
-    #[must_use]
-    pub fn lookups(&self) -> Vec<Entry> {
-        let mut lookups = self.written_lookups();
-        lookups.extend(self.container_hosts());
-        lookups
-    }
-
-    /// Those of [`Making::lookups`] that somebody wrote.
-    #[must_use]
-    pub fn written_lookups(&self) -> Vec<Entry> {
-        let lists = [&self.settings.whitelist, &self.settings.trusted_proxies];
-        lists
-            .into_iter()
-            .flat_map(|list| &list.entries)
-            // Of 100,000 addresses none is read a second time here.
-            .filter(|entry| Entry::may_be_word(&entry.text))
-            .filter_map(|entry| entry.text.parse().ok())
-            .chain(self.guests().iter().map(|guest| guest.entry.clone()))
-            .filter(|entry| !matches!(entry, Entry::Pattern(_)))
-            .collect()
-    }
-
-    /// Those of [`Making::lookups`] that `whitelistDockerHosts` adds. They come behind all others in the list, so that
-    /// they say nothing about an address that one of the others covers.
-    #[must_use]
-    pub fn container_hosts(&self) -> Vec<Entry> {
-        let settings = &self.settings;
-        if !(settings.whitelist_mode && settings.whitelist_docker_hosts && names::in_container()) {
-            return Vec::new();
-        }
-        names::CONTAINER_HOSTS.iter().filter_map(|name| name.parse().ok()).collect()
-    }
-
-    /// The guests, where a list is in use at all.
-    fn guests(&self) -> &[Guest] {
-        if self.settings.whitelist_mode { &self.settings.guests } else { &[] }
-    }
-
-    /// The guests whose time is over at the moment `now`.
-    pub fn departed(&self, now: SystemTime) -> impl Iterator<Item = &Guest> {
-        self.guests().iter().filter(move |guest| !guest.is_in(now))
-    }
-
-    /// What is said of a guest whose time is over.
-    #[must_use]
-    pub fn farewell(&self, guest: &Guest) -> String {
-        let place = Place { file: file_of(self.settings.origin("guests")), line: guest.line };
-        let who = if guest.note.is_empty() { String::new() } else { format!(" ({})", guest.note) };
-        format!("{place}: the time of the guest `{}`{who} was over at {}", guest.address, guest.until)
-    }
-
     /// The rules, with the names standing for `resolved` and the guests of the moment `now`; and what the owner should
     /// know about the lists.
     ///
@@ -280,29 +185,9 @@ impl Making {
         let settings = &self.settings;
         let mut notes = Vec::new();
         let departed: Vec<Guest> = self.departed(now).cloned().collect();
-        let addresses = if settings.whitelist_mode {
-            let mut builder = WhitelistBuilder::new();
-            compile(&settings.whitelist, resolved, &mut builder, &mut notes);
-            self.let_in_guests(now, resolved, &mut builder, &mut notes);
-            if settings.whitelist_docker_hosts && names::in_container() {
-                let file: Arc<str> = "whitelistDockerHosts".into();
-                for name in names::CONTAINER_HOSTS {
-                    let Some(patterns) = resolved.get(name).filter(|patterns| !patterns.is_empty()) else {
-                        continue;
-                    };
-                    let id = builder.entry(name, Place { file: Arc::clone(&file), line: 0 });
-                    for pattern in patterns {
-                        builder.cover(id, pattern);
-                    }
-                }
-            }
-            Addresses::Listed(builder.build())
-        } else {
-            Addresses::Any
-        };
         let policy = Policy {
-            addresses,
-            trust: trust(settings, resolved, &mut notes),
+            addresses: self.addresses(resolved, now, &mut notes),
+            trust: self.trust(resolved, &mut notes),
             hosts: hosts(settings, &self.own_names)?,
             host_check: match &settings.host_whitelist {
                 check if check.enabled => HostCheck::Enforce,
@@ -332,22 +217,6 @@ impl Making {
             departed,
         };
         Ok((rules, notes))
-    }
-
-    /// Adds the guests of the moment `now`, behind the list: whoever stands there too comes in for good.
-    fn let_in_guests(
-        &self,
-        now: SystemTime,
-        resolved: &Resolved,
-        builder: &mut WhitelistBuilder,
-        notes: &mut Vec<String>,
-    ) {
-        let file = file_of(self.settings.origin("guests"));
-        for guest in self.guests().iter().filter(|guest| guest.is_in(now)) {
-            let place = Place { file: Arc::clone(&file), line: guest.line };
-            let id = entry(&guest.entry, &guest.address, place, resolved, builder, notes);
-            builder.guest(id, &guest.until.to_string());
-        }
     }
 
     /// Whether these settings and accounts protect the app, with `rules` made from them; and what is worth knowing.
@@ -382,141 +251,12 @@ impl Making {
         }
         Ok(warnings)
     }
-
-    /// As in SillyTavern, a password is asked for only when other devices can connect.
-    fn sign_in(&self) -> Result<Option<SignIn>, Error> {
-        let settings = &self.settings;
-        if !(settings.basic_auth_mode && settings.listen) {
-            return Ok(None);
-        }
-        let login = if settings.per_user_basic_auth {
-            Login::Accounts(self.accounts.clone())
-        } else {
-            let user = &settings.basic_auth_user;
-            let hash: PasswordHash = user.password.reveal().parse()?;
-            Login::Shared(Shared::new(&user.username, hash)?)
-        };
-        Ok(Some(SignIn {
-            sessions: self.sessions(),
-            keepsakes: settings.pass_authorization.then(|| Arc::clone(&self.keepsakes)),
-            login,
-            proofs: RwLock::new(Proofs::new(&self.proof_key, Proofs::LIFETIME)),
-            throttle: Arc::clone(&self.throttle),
-        }))
-    }
-
-    fn sessions(&self) -> Option<Sessions> {
-        let (SessionKey::Passing(key) | SessionKey::Settled(key)) = &self.session_key;
-        let session = self.settings.session;
-        session.enabled.then(|| Sessions::new(key, session.lifetime, Arc::clone(&self.ended)))
-    }
-}
-
-fn behind(settings: &Settings) -> Result<Behind, Error> {
-    match (&settings.upstream, &settings.root) {
-        (Some(place), _) => {
-            let upstream = Upstream::new(place.clone(), settings.limits.connect_timeout)?;
-            Ok(Behind::Upstream(Arc::new(upstream)))
-        }
-        (None, Some(root)) => Ok(Behind::Folder(Arc::new(Folder::open(root)?.without(private(settings))))),
-        (None, None) => Ok(Behind::Nothing),
-    }
-}
-
-/// The files with which anybody could come in, or learn who does: `root: .` is the folder of the settings.
-fn private(settings: &Settings) -> Vec<PathBuf> {
-    let mut paths = vec![
-        settings.file.clone(),
-        settings.folder.join("whitelist.txt"),
-        settings.folder.join(session_key::NAME),
-        settings.access_log_path(),
-        settings.audit_path(),
-        settings.data_root.join(store::FOLDER),
-        // Where `cert create` puts the keys, perhaps while this server runs.
-        settings.beside("certs"),
-    ];
-    if settings.ssl.enabled {
-        let served = Keyring::of(&settings.ssl.cert_path, &settings.ssl.key_path);
-        paths.extend([served.key, served.authority_key]);
-        paths.extend(settings.ssl.certificates.iter().map(|other| other.key_path.clone()));
-    }
-    paths.extend(settings.audit.combined.clone());
-    paths
-}
-
-fn trust(settings: &Settings, resolved: &Resolved, notes: &mut Vec<String>) -> Trust {
-    let read = settings.forwarded_headers;
-    let mut proxies = WhitelistBuilder::new();
-    compile(&settings.trusted_proxies, resolved, &mut proxies, notes);
-    Trust {
-        read: Read {
-            x_real_ip: read.x_real_ip,
-            cf_connecting_ip: read.cf_connecting_ip,
-            x_forwarded_for: read.x_forwarded_for,
-        },
-        judged: settings.enable_forwarded_whitelist,
-        proxies: proxies.build(),
-    }
 }
 
 fn hosts(settings: &Settings, own_names: &[String]) -> Result<Hosts, Error> {
     let listed: Result<Vec<HostPattern>, Error> =
         settings.host_whitelist.hosts.iter().map(|host| host.parse()).collect();
     Ok(Hosts::new(&listed?, own_names))
-}
-
-/// Adds a list's entries. One that cannot be read is left out and told about: it never lets in more than was meant.
-fn compile(list: &ListSource, resolved: &Resolved, builder: &mut WhitelistBuilder, notes: &mut Vec<String>) {
-    let file: Arc<str> = match &list.origin {
-        ListOrigin::Text { path, .. } => path.display().to_string().into(),
-        ListOrigin::Setting(origin) => file_of(origin),
-    };
-    for listed in &list.entries {
-        let place = Place { file: Arc::clone(&file), line: listed.line };
-        match listed.text.parse() {
-            Ok(meant) => {
-                entry(&meant, &listed.text, place, resolved, builder, notes);
-            }
-            Err(error) => notes.push(left_out(&place, &error)),
-        }
-    }
-}
-
-/// The file of a place, or the name of whatever else it is.
-fn file_of(origin: &Origin) -> Arc<str> {
-    match origin {
-        Origin::File { path, .. } => path.display().to_string().into(),
-        origin => origin.to_string().into(),
-    }
-}
-
-/// Adds an entry with whatever it stands for.
-fn entry(
-    entry: &Entry,
-    text: &str,
-    place: Place,
-    resolved: &Resolved,
-    builder: &mut WhitelistBuilder,
-    notes: &mut Vec<String>,
-) -> EntryId {
-    if let Entry::Pattern(pattern) = entry {
-        notes.extend(pattern.cautions().iter().map(|caution| format!("{place}: {caution}")));
-        return builder.pattern(pattern, text, place);
-    }
-    let patterns = resolved.get(&entry.to_string()).map_or(&[][..], Vec::as_slice);
-    if patterns.is_empty() {
-        notes.push(format!("{place}: `{entry}` stands for no address now; it is looked up again"));
-    }
-    let id = builder.entry(text, place);
-    for pattern in patterns {
-        builder.cover(id, pattern);
-    }
-    id
-}
-
-fn left_out(place: &Place, error: &Error) -> String {
-    let hint = error.hints().first().map(|hint| format!("; {hint}")).unwrap_or_default();
-    format!("{place}: entry ignored: {error}{hint}")
 }
 
 /// What a command has to be told to find these settings.
@@ -527,6 +267,3 @@ pub(super) fn config_flag(file: &Path) -> String {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     format!(" --config {}", quoted_file(&file))
 }
-
-/// How often names are looked up again.
-pub const REFRESH: Duration = Duration::from_mins(1);

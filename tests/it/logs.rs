@@ -1,5 +1,8 @@
 //! `innkeeper logs`: each view and filter, in exact words, over files as the server and SillyTavern write them.
 
+#[cfg(unix)]
+mod pipes;
+
 use std::fmt::Write as _;
 use std::fs::{self, OpenOptions};
 use std::io::{BufRead as _, BufReader, Read as _, Write as _};

@@ -1,8 +1,7 @@
 //! `-f`: each event as it comes, while the file is renamed, replaced and cut under its name.
 
 use std::collections::VecDeque;
-use std::fs::{File, Metadata};
-use std::io::{self, Read as _, Seek as _, SeekFrom};
+use std::io;
 use std::path::Path;
 use std::sync::mpsc::{Receiver, RecvTimeoutError, channel};
 use std::thread;
@@ -10,8 +9,11 @@ use std::time::Duration;
 
 use super::line::Line;
 use super::lines::{Batch, Lines, each};
+use super::parts::{self, Held};
 use super::scan::{Flow, Taker};
+use super::stream::Stream;
 use crate::error::Error;
+use crate::gateway::journal::audit::Identity;
 use crate::gateway::signals::Signals;
 
 /// How often it looks for more.
@@ -32,21 +34,22 @@ pub enum Begin {
     Behind(u64),
 }
 
-/// Hands every line that `is_wanted` and is written to the file at `path` from now on to `taker`, until it is `interrupted`
-/// or nobody is there any more. A file that is away for a moment is waited for.
+/// Hands every line that `is_wanted` and is written to the log at `path` from now on to `taker`, until it is `interrupted`
+/// or nobody is there any more; `newest` is the newest of its parts, as a rule the one at `path`. One that is away for a
+/// moment is waited for, and what was rotated away in that moment is read as well.
 ///
 /// # Errors
 /// A file that cannot be read.
 pub fn run(
     path: &Path,
+    newest: Held,
     begin: Begin,
     interrupted: &Receiver<()>,
     taker: &mut impl Taker,
     is_wanted: impl Fn(&Line<'_>) -> bool,
 ) -> Result<(), Error> {
-    let unreadable =
-        |error: io::Error| Error::new(format!("cannot read `{}`", path.display())).caused_by(error);
-    let mut file = Followed::open(path).map_err(unreadable)?;
+    let unreadable = |error| unreadable(path, error);
+    let mut file = Followed::of(newest).map_err(unreadable)?;
     match begin {
         Begin::Behind(offset) => file.go_to(offset).map_err(unreadable)?,
         Begin::WithLast => file.tail(taker, &is_wanted).map_err(unreadable)?,
@@ -63,26 +66,32 @@ pub fn run(
                 file.go_to(0).map_err(unreadable)?;
                 continue;
             }
-            Fate::Replaced => match Followed::open(path) {
-                Ok(next) => {
+            Fate::Replaced => {
+                let newer = parts::since(path, &file.held).map_err(unreadable)?;
+                let is_replaced = !newer.is_empty();
+                for next in newer {
                     // Whoever made the next one has written the last line of this one before.
-                    let last = file.drain(taker, &is_wanted).map_err(unreadable)?;
-                    if last == Flow::Ends {
+                    if file.drain(taker, &is_wanted).map_err(unreadable)? == Flow::Ends {
                         return Ok(());
                     }
-                    file = next;
+                    file = Followed::of(next).map_err(unreadable)?;
+                }
+                // If not, the next one is not there yet.
+                if is_replaced {
                     continue;
                 }
-                // The next one is not there yet.
-                Err(error) if error.kind() == io::ErrorKind::NotFound => {}
-                Err(error) => return Err(unreadable(error)),
-            },
+            }
         }
         match interrupted.recv_timeout(PAUSE) {
             Err(RecvTimeoutError::Timeout) => {}
             Ok(()) | Err(RecvTimeoutError::Disconnected) => return Ok(()),
         }
     }
+}
+
+/// For a log that cannot be followed.
+pub fn unreadable(path: &Path, error: io::Error) -> Error {
+    Error::new(format!("cannot read `{}`", path.display())).caused_by(error)
 }
 
 /// Tells when the interrupt key is pressed, or the process is asked to end. From then on neither ends it by itself, so it
@@ -112,27 +121,26 @@ enum Fate {
 }
 
 struct Followed {
-    lines: Lines<File>,
-    identity: Identity,
+    held: Held,
+    lines: Lines<Stream>,
 }
 
 impl Followed {
-    fn open(path: &Path) -> io::Result<Self> {
-        let file = File::open(path)?;
-        let identity = Identity::of(&file.metadata()?);
-        Ok(Self { lines: Lines::of(file), identity })
+    fn of(held: Held) -> io::Result<Self> {
+        let lines = Lines::of(held.stream()?);
+        Ok(Self { held, lines })
     }
 
     fn go_to(&mut self, offset: u64) -> io::Result<()> {
-        self.lines.forget();
-        self.lines.stream().seek(SeekFrom::Start(offset)).map(drop)
+        self.lines = Lines::of(self.held.stream()?);
+        if offset > 0 { self.held.go_to(offset) } else { Ok(()) }
     }
 
     /// What happened to it; a name that cannot be asked about is as good as the same.
-    fn fate(&mut self, path: &Path) -> Fate {
+    fn fate(&self, path: &Path) -> Fate {
         match path.metadata() {
-            Ok(metadata) if Identity::of(&metadata) != self.identity => Fate::Replaced,
-            Ok(metadata) => match self.lines.stream().stream_position() {
+            Ok(metadata) if Identity::of(&metadata) != self.held.identity => Fate::Replaced,
+            Ok(metadata) => match self.held.position() {
                 Ok(read) if metadata.len() < read => Fate::Cut,
                 _ => Fate::Same,
             },
@@ -163,51 +171,39 @@ impl Followed {
 
     /// Hands over the last lines that are wanted, of the end of the file, and stays behind them.
     fn tail(&mut self, taker: &mut impl Taker, is_wanted: &impl Fn(&Line<'_>) -> bool) -> io::Result<()> {
-        let file = self.lines.stream();
-        let size = file.metadata()?.len();
-        let start = size.saturating_sub(TAIL);
-        file.seek(SeekFrom::Start(start))?;
-        let mut bytes = Vec::new();
-        file.take(TAIL).read_to_end(&mut bytes)?;
-        let begin =
-            if start == 0 { 0 } else { memchr::memchr(b'\n', &bytes).map_or(bytes.len(), |at| at + 1) };
-        let end = memchr::memrchr(b'\n', &bytes).map_or(begin, |at| at + 1).max(begin);
-        let mut last: VecDeque<&[u8]> = VecDeque::new();
-        for line in each(&bytes[begin..end]) {
-            if Line::read(line).as_ref().is_some_and(is_wanted) {
-                last.push_back(line);
-                if last.len() > LAST {
-                    last.pop_front();
+        let start = self.held.size()?.saturating_sub(TAIL);
+        let is_plain = matches!(self.lines.stream(), Stream::Plain(_));
+        // What is compressed has no end that could be found without the rest.
+        let mut is_within_line = is_plain && start > 0;
+        if is_within_line {
+            self.go_to(start)?;
+        }
+        let mut last: VecDeque<Vec<u8>> = VecDeque::new();
+        loop {
+            match self.lines.next()? {
+                Batch::Whole(batch) => {
+                    for bytes in each(batch).skip(usize::from(is_within_line)) {
+                        if Line::read(bytes).as_ref().is_some_and(is_wanted) {
+                            last.push_back(bytes.to_owned());
+                        }
+                        if last.len() > LAST {
+                            last.pop_front();
+                        }
+                    }
+                    is_within_line = false;
                 }
+                Batch::TooLong => is_within_line = false,
+                Batch::End(_) => break,
             }
         }
-        for bytes in last {
+        for bytes in &last {
             if let Some(line) = Line::read(bytes) {
                 taker.take(bytes, &line);
             }
         }
-        self.go_to(start + end as u64)
+        Ok(())
     }
 }
 
-/// What stays the same when a file is renamed, and no other file has.
-#[derive(Clone, Debug, PartialEq, Eq)]
-struct Identity {
-    #[cfg(unix)]
-    number: (u64, u64),
-    #[cfg(not(unix))]
-    created: Option<std::time::SystemTime>,
-}
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(metadata: &Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt as _;
-        Self { number: (metadata.dev(), metadata.ino()) }
-    }
-
-    #[cfg(not(unix))]
-    fn of(metadata: &Metadata) -> Self {
-        Self { created: metadata.created().ok() }
-    }
-}
+#[cfg(test)]
+mod tests;

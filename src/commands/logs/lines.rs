@@ -96,11 +96,6 @@ impl<R: Read> Lines<R> {
     pub fn stream(&mut self) -> &mut R {
         &mut self.stream
     }
-
-    /// Forgets the beginning of a line that has no end yet.
-    pub fn forget(&mut self) {
-        (self.start, self.end, self.state) = (0, 0, State::Goes);
-    }
 }
 
 /// Each line of a batch without its end.

@@ -1,7 +1,6 @@
 //! Reads the parts one after the other and hands on the lines that are wanted.
 
-use std::fs::File;
-use std::io::{self, Read};
+use std::io;
 
 use super::filter::Filter;
 use super::line::Line;
@@ -60,7 +59,7 @@ const SHORT: u64 = 50_000_000;
 /// Hands every line of `parts` that `filter` takes to `taker`. A part that cannot be read keeps nobody from the others.
 pub fn run(parts: &[Part], filter: &Filter, is_quiet: bool, taker: &mut impl Taker) -> Oddities {
     let mut oddities = Oddities::default();
-    let size: u64 = parts.iter().map(size).sum();
+    let size: u64 = parts.iter().map(Part::size).sum();
     let progress =
         if is_quiet || size < SHORT { Progress::hidden() } else { Progress::new(Unit::Bytes, Some(size)) };
     for part in parts {
@@ -76,13 +75,6 @@ pub fn run(parts: &[Part], filter: &Filter, is_quiet: bool, taker: &mut impl Tak
     oddities
 }
 
-fn size(part: &Part) -> u64 {
-    match part {
-        Part::Stdin => 0,
-        Part::File(path) => path.metadata().map_or(0, |metadata| metadata.len()),
-    }
-}
-
 fn one(
     part: &Part,
     filter: &Filter,
@@ -91,18 +83,18 @@ fn one(
     taker: &mut impl Taker,
 ) -> io::Result<Flow> {
     let Some(opened) = part.open(filter.since, filter.until)? else {
-        progress.advance(size(part));
+        progress.advance(part.size());
         return Ok(Flow::Goes);
     };
     // What is not read is done as well.
-    progress.advance(size(part).saturating_sub(opened.size.unwrap_or_default()));
+    progress.advance(part.size().saturating_sub(opened.size.unwrap_or_default()));
     let mut lines = Lines::of(opened.stream);
     let (mut number, mut told) = (0_u64, 0);
     loop {
         let mut odd = |number: u64| {
             oddities.unreadable += 1;
             if oddities.first.is_none() {
-                let before = lines_before(part, opened.offset);
+                let before = part.lines_before(opened.offset);
                 oddities.first = Some(format!("{}:{}", part.name(), before + number));
             }
         };
@@ -147,18 +139,4 @@ fn one(
         progress.advance(consumed - told);
         told = consumed;
     }
-}
-
-/// How many lines a file has before `offset`: counted only when somebody has to be told.
-fn lines_before(part: &Part, offset: u64) -> u64 {
-    let Part::File(path) = part else { return 0 };
-    let Some(mut file) = File::open(path).ok().filter(|_| offset > 0).map(|file| file.take(offset)) else {
-        return 0;
-    };
-    let mut memory = vec![0; 64 * 1024];
-    let mut lines = 0;
-    while let Ok(count @ 1..) = file.read(&mut memory) {
-        lines += memchr::memchr_iter(b'\n', &memory[..count]).count() as u64;
-    }
-    lines
 }

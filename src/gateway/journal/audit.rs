@@ -7,6 +7,7 @@
 
 mod desk;
 mod floods;
+mod identity;
 mod known;
 mod log_file;
 mod parts;
@@ -30,8 +31,10 @@ use crate::error::Error;
 use crate::record::combined;
 use crate::record::event::{Clock, Course, Event, Frame, Kind, Raw, SignIn, Text, Verdict, Visit};
 use desk::{Batch, Desk};
+pub use identity::Identity;
 pub(in crate::gateway) use known::HOUR;
 use log_file::LogFile;
+pub use parts::is_compressed_in;
 
 /// For so long a time of day is good enough: lines tell no smaller part of a second.
 const MOMENT: Duration = Duration::from_millis(1);

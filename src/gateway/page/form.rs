@@ -8,8 +8,8 @@ use base64::engine::general_purpose::STANDARD as BASE64;
 use hyper::http::HeaderValue;
 use sha2::{Digest, Sha256};
 
+use super::sheet::{Retry, Sheet};
 use super::template::{Value, Values, escape_html, escape_json, escape_text, expand, without_markup};
-use super::{Retry, Sheet};
 
 /// The form of an answer of Innkeeper's own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

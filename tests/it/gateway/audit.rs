@@ -10,8 +10,9 @@ use std::time::{Duration, Instant};
 
 use innkeeper::record::event::{Event, Kind};
 use tempfile::TempDir;
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
 
-use crate::it::gateway::http2::{Secure, request};
+use crate::it::gateway::http2::{Secure, frame, opening, request};
 use crate::it::harness::app::App;
 use crate::it::harness::client::Client;
 use crate::it::harness::{Innkeeper, PATIENCE, settings};
@@ -423,6 +424,39 @@ fn http2_too() {
             ),
         ]
     );
+}
+
+#[test]
+fn what_was_sent_after_the_answer_began_counts_for_whoever_is_sent_away() {
+    let logs = Logs::new();
+    // It answers before it has heard anything, and listens on.
+    let app = App::start(|talk| {
+        talk.head();
+        talk.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        while talk.bytes(1).is_some() {}
+    });
+    let own = logs.own(&app.url, "all", "");
+    let secure = Secure::start(LIST, &own);
+    let mut stream = secure.connect("127.0.0.2", "h2");
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    secure.wait(async {
+        stream.write_all(&opening(0, &head)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(5).any(|bytes| bytes == b"first") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+        stream.write_all(&frame(0, 0, 1, b"abc")).await.unwrap();
+    });
+    app.wait("what was sent", |used| used[0].text().contains("\r\nabc\r\n"));
+    let top = LIST.replace(", 127.0.0.2", "");
+    let tls = "ssl: {enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}\n";
+    secure.server.write("config.yaml", &settings(&format!("{tls}{top}"), &own));
+    app.wait("its end", |used| used[0].ended);
+    drop(stream);
+    secure.server.stop();
+    let rest = r#""verdict":"refused","reason":"revoked","client":"127.0.0.2","rule":"127.0.0.2","place":"config.yaml:6","method":"POST","host":"app.test","path":"/","status":200,"received":3,"sent":5,"ms":0,"end":"cut","tls":"1.3","protocol":"HTTP/2""#;
+    let visits: Vec<String> = logs.lines().into_iter().filter(|line| line.contains("visit")).collect();
+    assert_eq!(visits, [visit("visit", rest)]);
 }
 
 #[test]

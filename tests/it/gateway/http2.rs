@@ -55,12 +55,12 @@ impl Secure {
     }
 
     /// Waits for `work`, not for ever.
-    fn wait<T>(&self, work: impl Future<Output = T>) -> T {
+    pub fn wait<T>(&self, work: impl Future<Output = T>) -> T {
         self.runtime.block_on(async { tokio::time::timeout(PATIENCE, work).await.expect("an end") })
     }
 
     /// Shakes hands over TLS, offering `protocol`.
-    fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
+    pub fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
         let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
@@ -448,7 +448,7 @@ fn the_stop_waits_for_streams_and_not_for_the_idle() {
 }
 
 /// A frame of HTTP/2 (RFC 9113, section 4.1).
-fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
+pub fn frame(kind: u8, flags: u8, stream: u32, payload: &[u8]) -> Vec<u8> {
     let length = u32::try_from(payload.len()).unwrap().to_be_bytes();
     [&length[1..], &[kind, flags], &stream.to_be_bytes(), payload].concat()
 }
@@ -546,12 +546,15 @@ fn what_cannot_be_told_in_http_1_is_refused() {
 }
 
 /// The start of a connection, and on stream 1 the head of a request, with these flags besides `END_HEADERS`.
-fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
+pub fn opening(flags: u8, fields: &[(&str, &str)]) -> Vec<u8> {
     let mut bytes = b"PRI * HTTP/2.0\r\n\r\nSM\r\n\r\n".to_vec();
     bytes.extend(frame(4, 0, 0, &[]));
     bytes.extend(frame(1, 4 | flags, 1, &block(fields)));
     bytes
 }
+
+/// That nothing follows.
+const END_STREAM: u8 = 1;
 
 /// `RST_STREAM` of stream 1, for this reason.
 fn reset(reason: u8) -> Vec<u8> {
@@ -589,6 +592,27 @@ fn an_upload_that_is_cancelled_does_not_pass_for_whole() {
     for connection in app.ended() {
         assert_eq!(connection.requests, 0, "{connection:?}");
     }
+}
+
+#[test]
+fn an_upload_may_take_longer_than_the_answer() {
+    let app = App::fine();
+    let secure = Secure::start("", &format!("upstream: {}\nlimits: {{headerTimeout: 2s}}", app.url));
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    let mut stream = secure.connect("127.0.0.1", "h2");
+    secure.wait(async {
+        stream.write_all(&opening(0, &head)).await.unwrap();
+        for _ in 0..3 {
+            // No less than the limit in all, and no pause as long as it.
+            tokio::time::sleep(Duration::from_millis(700)).await;
+            stream.write_all(&frame(0, 0, 1, b"part")).await.unwrap();
+        }
+        stream.write_all(&frame(0, END_STREAM, 1, b"end")).await.unwrap();
+    });
+    app.wait("all of it, or the end", |used| used[0].requests == 1 || used[0].ended);
+    drop(stream);
+    secure.server.stop();
+    assert_eq!(app.ended()[0].requests, 1);
 }
 
 #[test]

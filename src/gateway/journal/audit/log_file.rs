@@ -8,6 +8,7 @@ use std::thread::{self, JoinHandle};
 use std::time::{Duration, SystemTime};
 
 use super::super::writer::{Saying, write_as_far_as_possible};
+use super::identity::Identity;
 use super::{Say, parts};
 use crate::error::Error;
 
@@ -300,26 +301,6 @@ impl Open {
             self.is_torn = true;
         }
         Ok(())
-    }
-}
-
-/// What tells a file from another that lies where it was.
-#[derive(Debug, PartialEq, Eq)]
-struct Identity(u64, u64);
-
-impl Identity {
-    #[cfg(unix)]
-    fn of(metadata: &fs::Metadata) -> Self {
-        use std::os::unix::fs::MetadataExt;
-        Self(metadata.dev(), metadata.ino())
-    }
-
-    #[cfg(not(unix))]
-    fn of(metadata: &fs::Metadata) -> Self {
-        // There are no such numbers; a file that was begun at another moment is another.
-        let created =
-            metadata.created().ok().and_then(|time| time.duration_since(SystemTime::UNIX_EPOCH).ok());
-        Self(0, created.map_or(0, |time| u64::try_from(time.as_nanos()).unwrap_or(u64::MAX)))
     }
 }
 

@@ -43,8 +43,9 @@ fn compress_newest(log: &Path, keep: u32) -> io::Result<()> {
         Err(error) if error.kind() == io::ErrorKind::NotFound => return remove(&copy),
         Err(error) => return Err(error),
     };
-    if !is_compressed_in(&mut source, &part(log, 1))? {
-        source.seek(SeekFrom::Start(0))?;
+    let last = File::open(part(log, 1)).ok();
+    if !last.map_or(Ok(false), |last| is_compressed_in(&source, &last))? {
+        source.rewind()?;
         remove(&copy)?;
         write_compressed(&mut source, &copy)?;
         // The first free place takes the part before it, so that nothing is lost where one is missing.
@@ -68,10 +69,13 @@ fn write_compressed(source: &mut File, copy: &Path) -> io::Result<()> {
     compressed.finish()?.sync_all()
 }
 
-/// Whether `compressed` holds what `plain` holds: the run before was broken off between its last two steps. Told by
-/// the checksum and length at its end (RFC 1952, section 2.3.1).
-fn is_compressed_in(plain: &mut File, compressed: &Path) -> io::Result<bool> {
-    let Ok(mut compressed) = File::open(compressed) else { return Ok(false) };
+/// Whether `compressed` holds what `plain` holds: a part whose compression has come to its last step, or was broken off
+/// before that. Told by the checksum and length at its end (RFC 1952, section 2.3.1), the rest only where the length is
+/// the same. Where the two stand afterwards is not said.
+///
+/// # Errors
+/// When `plain` cannot be read. Whatever else `compressed` is, it does not hold it.
+pub fn is_compressed_in(mut plain: &File, mut compressed: &File) -> io::Result<bool> {
     let (mut checksum, mut length) = ([0; 4], [0; 4]);
     if compressed.seek(SeekFrom::End(-8)).is_err()
         || compressed.read_exact(&mut checksum).is_err()
@@ -83,6 +87,7 @@ fn is_compressed_in(plain: &mut File, compressed: &Path) -> io::Result<bool> {
     if u64::from(u32::from_le_bytes(length)) != plain.metadata()?.len() % (1 << 32) {
         return Ok(false);
     }
+    plain.rewind()?;
     let mut crc = Crc::new();
     let mut buffer = vec![0; 64 * 1024];
     loop {
