@@ -343,46 +343,46 @@ impl Drop for Trail {
 
 impl Texts {
     /// Takes the texts of a request in place of those of the one before. Were they the same, but for the path?
+    #[inline]
     fn keep_all(&mut self, sight: &Sight<'_>) -> bool {
-        let mut texts: [Option<&[u8]>; TEXTS] = [None; TEXTS];
-        texts[USER] = sight.user.map(str::as_bytes);
-        texts[RULE] = sight.rule.map(|rule| rule.text().as_bytes());
-        if let Some(head) = sight.head {
-            texts[METHOD] = Some(head.method.as_bytes());
-            texts[AGENT] = head.first(Field::UserAgent);
-        }
-        if let Some((path, host)) = sight.target {
-            (texts[PATH], texts[HOST]) = (Some(path.as_bytes()), host);
-        }
-        let mut texts = texts.map(|text| text.map(within_limit));
-        let place = sight.rule.map(|rule| (within_limit(rule.file().as_bytes()), rule.line()));
-        if self.are(&texts, place) {
+        let path = sight.target.map(|(path, _)| path.as_bytes());
+        // Nothing stands behind the path, or it could not be replaced.
+        let is_path_last = self.places[PATH].is_none_or(|(_, to)| to as usize == self.bytes.len());
+        if is_path_last && self.are_of(sight) {
             let before = self.places[PATH].map_or(self.bytes.len(), |(from, _)| from as usize);
             self.bytes.truncate(before);
-            self.keep(PATH, texts[PATH]);
+            self.keep(PATH, path);
             return true;
         }
-        let joined = place.map(|(file, line)| match line {
-            0 => file.to_vec(),
-            // `config.yaml:12`
-            line => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
-        });
-        texts[PLACE] = joined.as_deref();
-        self.place = place.map(|(file, line)| (file.len(), line));
         self.bytes.clear();
-        (0..TEXTS).for_each(|which| self.keep(which, texts[which]));
+        self.place = sight.rule.map(|rule| (within_limit(rule.file().as_bytes()).len(), rule.line()));
+        for (which, text) in others(sight) {
+            self.keep(which, text);
+        }
+        self.keep(PLACE, sight.rule.map(place).as_deref());
+        self.keep(PATH, path);
         false
     }
 
-    /// Whether all but the path are these, and nothing stands behind the path.
-    fn are(&self, texts: &[Option<&[u8]>; TEXTS], place: Option<(&[u8], u32)>) -> bool {
-        let has = |which: usize, text: Option<&[u8]>| self.get(which).map(|Raw(text)| text) == text;
-        let is_place = self.place == place.map(|(file, line)| (file.len(), line))
-            && place.is_none_or(|(file, _)| self.get(PLACE).is_some_and(|Raw(text)| text.starts_with(file)));
-        let is_path_last = self.places[PATH].is_none_or(|(_, to)| to as usize == self.bytes.len());
-        is_path_last
-            && is_place
-            && (0..PATH).filter(|which| *which != PLACE).all(|which| has(which, texts[which]))
+    /// Whether all but the path are those of `sight`.
+    #[inline]
+    fn are_of(&self, sight: &Sight<'_>) -> bool {
+        let is = |(which, text): (usize, Option<&[u8]>)| match (self.places[which], text) {
+            (None, None) => true,
+            (Some(_), Some(text)) => self.get(which).is_some_and(|Raw(kept)| kept == within_limit(text)),
+            (None, Some(_)) | (Some(_), None) => false,
+        };
+        others(sight).into_iter().all(is) && self.is_place_of(sight.rule)
+    }
+
+    /// Whether the place is that of `rule`, without spelling that.
+    fn is_place_of(&self, rule: Option<&Rule<'_>>) -> bool {
+        let (Some(rule), Some((length, line))) = (rule, self.place) else {
+            return rule.is_none() && self.place.is_none();
+        };
+        let file = within_limit(rule.file().as_bytes());
+        (length, line) == (file.len(), rule.line())
+            && self.get(PLACE).is_some_and(|Raw(place)| place.starts_with(file))
     }
 
     fn keep(&mut self, which: usize, text: Option<&[u8]>) {
@@ -390,7 +390,7 @@ impl Texts {
         let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
         self.places[which] = text.map(|text| {
             let from = self.bytes.len();
-            self.bytes.extend_from_slice(text);
+            self.bytes.extend_from_slice(within_limit(text));
             (number(from), number(self.bytes.len()))
         });
     }
@@ -398,6 +398,27 @@ impl Texts {
     fn get(&self, which: usize) -> Option<Raw<'_>> {
         let (from, to) = self.places[which]?;
         self.bytes.get(from as usize..to as usize).map(Raw)
+    }
+}
+
+/// The texts of a request but for its path and the place of the entry.
+#[inline]
+fn others<'a>(sight: &Sight<'a>) -> [(usize, Option<&'a [u8]>); 5] {
+    [
+        (USER, sight.user.map(str::as_bytes)),
+        (RULE, sight.rule.map(|rule| rule.text().as_bytes())),
+        (METHOD, sight.head.map(|head| head.method.as_bytes())),
+        (HOST, sight.target.and_then(|(_, host)| host)),
+        (AGENT, sight.head.and_then(|head| head.first(Field::UserAgent))),
+    ]
+}
+
+/// `config.yaml:12`, or the file alone.
+fn place(rule: &Rule<'_>) -> Vec<u8> {
+    let file = within_limit(rule.file().as_bytes());
+    match rule.line() {
+        0 => file.to_vec(),
+        line => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
     }
 }
 

@@ -35,7 +35,11 @@ impl<const LENGTH: usize> Default for Second<LENGTH> {
 /// Writes `number` to the end of `line`.
 #[inline]
 pub(super) fn put_number(number: u64, line: &mut Vec<u8>) {
-    line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes());
+    match u8::try_from(number) {
+        // Most numbers of most lines.
+        Ok(digit @ 0..10) => line.push(b'0' + digit),
+        _ => line.extend_from_slice(itoa::Buffer::new().format(number).as_bytes()),
+    }
 }
 
 /// Writes `address` to the end of `line`, an IPv6 one as RFC 5952 has it.
