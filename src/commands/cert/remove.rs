@@ -43,6 +43,9 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
     // Settings first: a server that is started in between would miss the files.
     let mut told = https::turn_off(sources, &keyring, dry_run)?;
+    if !dry_run {
+        forget(&keyring).map_err(one)?;
+    }
     for file in &ours {
         if !dry_run {
             fs::remove_file(file).map_err(|error| {
@@ -69,6 +72,16 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         let _ = fs::remove_dir(folder);
     }
     Ok(Exit::Yes)
+}
+
+/// Deletes what was kept about the settings, as it is taken back.
+fn forget(keyring: &Keyring) -> Result<(), Error> {
+    match fs::remove_file(&keyring.undo) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::new(format!("cannot delete `{}`", keyring.undo.display())).caused_by(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The files that are there.
