@@ -189,7 +189,7 @@ impl<'a> Server<'a> {
     /// Which versions it takes besides the one that it has shown, all asked at the same time.
     fn protocols(&self, shown: Option<Protocol>) -> Vec<Protocol> {
         let deadline = Instant::now() + LIMIT;
-        self.those(&[Protocol::Tls10, Protocol::Tls11, Protocol::Tls12, Protocol::Tls13], |protocol| {
+        those(&[Protocol::Tls10, Protocol::Tls11, Protocol::Tls12, Protocol::Tls13], |protocol| {
             let shakes = |version| {
                 self.connect(deadline).is_ok_and(|stream| self.handshake(&[version], stream).is_ok())
             };
@@ -200,19 +200,6 @@ impl<'a> Server<'a> {
                 Protocol::Tls12 => shakes(&TLS12) || self.takes(protocol, deadline),
                 Protocol::Tls13 => shakes(&TLS13),
             }
-        })
-    }
-
-    /// Those of `protocols` for which `takes`, asked side by side.
-    fn those(&self, protocols: &[Protocol], takes: impl Fn(Protocol) -> bool + Sync) -> Vec<Protocol> {
-        let takes = &takes;
-        thread::scope(|scope| {
-            let asked: Vec<_> =
-                protocols.iter().map(|protocol| (*protocol, scope.spawn(move || takes(*protocol)))).collect();
-            let taken = asked
-                .into_iter()
-                .filter_map(|(protocol, answer)| answer.join().unwrap_or_default().then_some(protocol));
-            taken.collect()
         })
     }
 
@@ -248,7 +235,7 @@ impl<'a> Server<'a> {
         let deadline = Instant::now() + LIMIT;
         // It may have ciphers that rustls has not.
         let hand_made = [Protocol::Tls10, Protocol::Tls11, Protocol::Tls12];
-        let protocols = self.those(&hand_made, |protocol| self.takes(protocol, deadline));
+        let protocols = those(&hand_made, |protocol| self.takes(protocol, deadline));
         if protocols.contains(&Protocol::Tls12) {
             // Of a certificate that was not seen nobody may say that it is good.
             return Err(self.unseen("speaks TLS 1.2, but shows no certificate to this program", failure));
@@ -277,6 +264,21 @@ impl<'a> Server<'a> {
         };
         error.hint(format!("what it shows to others: `openssl s_client -connect {name} < /dev/null`"))
     }
+}
+
+/// Those of `protocols` for which `takes`, asked side by side.
+fn those(protocols: &[Protocol], takes: impl Fn(Protocol) -> bool + Sync) -> Vec<Protocol> {
+    let takes = &takes;
+    thread::scope(|scope| {
+        let ask = |protocol: &Protocol| {
+            let protocol = *protocol;
+            (protocol, scope.spawn(move || takes(protocol)))
+        };
+        let asked: Vec<_> = protocols.iter().map(ask).collect();
+        let answers =
+            asked.into_iter().map(|(protocol, answer)| (protocol, answer.join().unwrap_or_default()));
+        answers.filter_map(|(protocol, is_taken)| is_taken.then_some(protocol)).collect()
+    })
 }
 
 fn remaining(deadline: Instant) -> io::Result<Duration> {

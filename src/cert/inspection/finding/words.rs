@@ -17,8 +17,8 @@ impl fmt::Display for Finding {
             Self::NotYetValid { from, days } => {
                 write!(f, "it is not valid yet: it begins on {from}, in {}", counted(*days, "day"))
             }
-            Self::Expired { on, days } => expired(on, *days, f),
-            Self::ExpiresSoon { on, days } => expiring(on, *days, f),
+            Self::Expired { on, days } => expired(*on, *days, f),
+            Self::ExpiresSoon { on, days } => expiring(*on, *days, f),
             Self::LongLife { days, limit } => long(*days, *limit, f),
             Self::NoNames => f.write_str("it names no host: it has no `subjectAltName`"),
             Self::CommonNameOnly { name } => {
@@ -84,14 +84,14 @@ fn exposed(Exposure { path, danger, .. }: &Exposure, f: &mut fmt::Formatter<'_>)
     }
 }
 
-fn expired(on: &Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn expired(on: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match days {
         0 => write!(f, "it has expired today, on {on}"),
         days => write!(f, "it has expired on {on}, {} ago", counted(days, "day")),
     }
 }
 
-fn expiring(on: &Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+fn expiring(on: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match days {
         0 => write!(f, "it expires within a day, on {on}"),
         days => write!(f, "it expires on {on}, in {}", counted(days, "day")),
