@@ -4,6 +4,7 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::undo::Undo;
 use super::{https, say, usual_keyring};
 use crate::cert::authority::{Age, Authority, Due, Leaf, Name, Names};
 use crate::cli::SettingsThen;
@@ -237,6 +238,10 @@ impl Plan {
     }
 
     fn carry_out(&self, keyring: &Keyring, now: SystemTime) -> Result<(), Error> {
+        // First: what is put aside is found again, whenever this ends.
+        if !self.aside.is_empty() {
+            Undo::read(keyring)?.keep_aside(&self.aside, keyring)?;
+        }
         for (file, then) in &self.aside {
             fs::rename(file, then).map_err(|error| {
                 Error::new(format!("cannot put `{}` aside", file.display())).caused_by(error)

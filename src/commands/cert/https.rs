@@ -113,11 +113,25 @@ fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Ve
     Ok(told)
 }
 
+/// What is there when our certificate is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// No certificate.
+    Nothing,
+    /// The pair that was there before it.
+    Before,
+}
+
 /// Takes back what `--apply` has changed, but for what somebody has changed since, and turns https off if it is still on
 /// with the certificate of `keyring`.
-pub fn turn_off(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Vec<String>, Vec<Error>> {
+pub fn turn_off(
+    sources: &Sources<'_>,
+    keyring: &Keyring,
+    undo: &Undo,
+    after: After,
+    dry_run: bool,
+) -> Result<Vec<String>, Vec<Error>> {
     let one = |error| vec![error];
-    let undo = Undo::read(keyring).map_err(one)?;
     let mut editing = Editing::open(sources)?;
     let was_on = is_on(&editing.settings, keyring);
     let (mut told, mut outcomes) = (Vec::new(), Vec::new());
@@ -130,8 +144,8 @@ pub fn turn_off(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Resu
         outcomes.push((entry.setting.as_str(), entry.take_back(&mut editing).map_err(one)?));
     }
     let mut settings = editing.outcome()?;
-    // By hand, or by something else than a file.
-    if is_on(&settings, keyring) {
+    // Not by `--apply`.
+    if is_on(&settings, keyring) && after == After::Nothing {
         place::changeable(&settings, ENABLED).map_err(one)?;
         editing.set(ENABLED, &Content::Switch(false, "false".to_owned()), Place::InForce).map_err(one)?;
         settings = editing.outcome()?;

@@ -1,9 +1,9 @@
-//! What `cert create --apply` has changed in the settings, kept beside the authority until `--remove` takes it back.
+//! What `cert create` has changed in the settings and put aside, kept beside the authority until `--remove` takes it back.
 //!
-//! Kept by the name of the settings file, not by its path: it moves along with its folder.
+//! By the names of files, not by their paths: all of it moves along with its folder.
 
 use std::collections::BTreeMap;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
@@ -13,10 +13,15 @@ use crate::config::document::{Back, Step};
 use crate::error::{Error, quoted_file};
 use crate::gateway::keyring::{self, Keyring};
 
-/// All changes, by the name of the file, in the order in which they were made.
+/// All of it.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(transparent)]
-pub struct Undo(BTreeMap<String, Vec<Entry>>);
+#[serde(default)]
+pub struct Undo {
+    /// The changes of each settings file, in the order in which they were made.
+    settings: BTreeMap<String, Vec<Entry>>,
+    /// The pair of somebody else that the last `--force` has put aside: what each file was called, and is called now.
+    aside: BTreeMap<String, String>,
+}
 
 /// One setting that was changed.
 #[derive(Clone, Serialize, Deserialize)]
@@ -72,11 +77,36 @@ impl Undo {
         if entries.is_empty() {
             return Ok(());
         }
-        let kept = self.0.entry(name(file)).or_default();
+        let kept = self.settings.entry(name(file)).or_default();
         // Set once more: somebody had changed it in between, and that is what there is to come back to.
         kept.retain(|old| entries.iter().all(|new| new.setting != old.setting));
         kept.extend(entries);
-        let text = serde_json::to_string_pretty(&self)
+        self.write(keyring)
+    }
+
+    /// Remembers files of the pair that are put aside, and what they are called then. The caller holds the lock.
+    ///
+    /// # Errors
+    /// It cannot be written.
+    pub fn keep_aside(mut self, aside: &[(PathBuf, PathBuf)], keyring: &Keyring) -> Result<(), Error> {
+        let pair = aside.iter().filter(|(file, _)| [&keyring.certificate, &keyring.key].contains(&file));
+        let pair: BTreeMap<_, _> = pair.map(|(file, then)| (name(file), name(then))).collect();
+        if pair.is_empty() {
+            return Ok(());
+        }
+        self.aside = pair;
+        self.write(keyring)
+    }
+
+    /// The files that were put aside and are there still: how they are called now, and how they were.
+    pub fn aside(&self, keyring: &Keyring) -> Vec<(PathBuf, PathBuf)> {
+        let place = |name: &String| keyring.undo.with_file_name(name);
+        let aside = self.aside.iter().map(|(was, is)| (place(is), place(was)));
+        aside.filter(|(is, _)| is.symlink_metadata().is_ok()).collect()
+    }
+
+    fn write(&self, keyring: &Keyring) -> Result<(), Error> {
+        let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::new("what was changed cannot be written down").caused_by(error))?;
         keyring::put(&keyring.undo, &(text + "\n"))
     }
@@ -84,14 +114,15 @@ impl Undo {
     /// What was changed in `file`, the last first. After `config convert` or under a new name it is found in the
     /// changes of the file that it was made from.
     pub fn entries(&self, file: &Path) -> impl Iterator<Item = &Entry> {
-        let own = self.0.get(&name(file));
-        own.or_else(|| self.0.values().next()).into_iter().flatten().rev()
+        let own = self.settings.get(&name(file));
+        own.or_else(|| self.settings.values().next()).into_iter().flatten().rev()
     }
 
     /// Other files that were changed and are there still.
-    pub fn others(&self, file: &Path) -> Vec<std::path::PathBuf> {
+    pub fn others(&self, file: &Path) -> Vec<PathBuf> {
         let own = name(file);
-        let others = self.0.keys().filter(|other| **other != own).map(|other| file.with_file_name(other));
+        let others =
+            self.settings.keys().filter(|other| **other != own).map(|other| file.with_file_name(other));
         others.filter(|other| other.is_file()).collect()
     }
 }

@@ -3,6 +3,7 @@
 use std::fmt::Write as _;
 use std::fs;
 
+use super::made::{alone, server_now};
 use crate::it::harness::folder::{Folder, golden};
 
 const APPLY: &[&str] = &["cert", "create", "--apply"];
@@ -118,6 +119,37 @@ fn what_others_have_set_since_stays() {
         let _ = writeln!(text, "{}", folder.text("config.yaml"));
     }
     golden("cert-undo.txt", &text);
+}
+
+/// A pair of somebody else that `--force` put aside is there again, and https goes on with it.
+#[test]
+fn what_was_put_aside_is_put_back() {
+    const SETTINGS: &str = "ssl:\n  enabled: true # mine\n";
+    let made = alone(server_now(&["localhost"]));
+    let folder = Folder::with(&[("config.yaml", SETTINGS)]);
+    fs::create_dir(folder.path("certs")).unwrap();
+    fs::write(folder.path("certs/cert.pem"), &made.pem).unwrap();
+    fs::write(folder.path("certs/privkey.pem"), &made.key).unwrap();
+    for apply in [&["cert", "create", "--force"][..], &["cert", "create", "--apply", "--force"]] {
+        folder.done(apply);
+        folder.done(APPLY);
+        assert_ne!(folder.text("certs/cert.pem"), made.pem);
+        let text = told(&folder, REMOVE);
+        assert_eq!(
+            text,
+            "$ innkeeper cert create --remove --force\n! Put certs/cert.pem.bak back, as certs/cert.pem\n\
+             ! Put certs/privkey.pem.bak back, as certs/privkey.pem\nexit 0\n"
+        );
+        assert_eq!(folder.text("config.yaml"), SETTINGS);
+        assert_eq!(folder.text("certs/cert.pem"), made.pem);
+        assert_eq!(folder.text("certs/privkey.pem"), made.key);
+        assert_eq!(fs::read_dir(folder.path("certs")).unwrap().count(), 2);
+    }
+    // One of the two is gone, so there is no pair to go on with.
+    folder.done(&["cert", "create", "--force"]);
+    fs::remove_file(folder.path("certs/privkey.pem.bak")).unwrap();
+    folder.done(REMOVE);
+    assert_eq!(folder.text("config.yaml"), SETTINGS.replace("true", "false"));
 }
 
 /// Without what is another in every run.
