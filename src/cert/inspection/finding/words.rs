@@ -14,9 +14,7 @@ impl fmt::Display for Finding {
             Self::Unreadable => f.write_str("the certificate that it shows cannot be read"),
             Self::PlainHttp => f.write_str("it speaks http in clear, not https"),
             Self::KeyExposed(exposure) => exposed(exposure, f),
-            Self::NotYetValid { from, days } => {
-                write!(f, "it is not valid yet: it begins on {from}, in {}", counted(*days, "day"))
-            }
+            Self::NotYetValid { from, days } => coming(*from, *days, f),
             Self::Expired { on, days } => expired(*on, *days, f),
             Self::ExpiresSoon { on, days } => expiring(*on, *days, f),
             Self::LongLife { days, limit } => long(*days, *limit, f),
@@ -30,9 +28,7 @@ impl fmt::Display for Finding {
             Self::IgnoredWildcard { entry } => write!(f, "clients ignore the wildcard `{entry}`"),
             Self::BareName { entry, above } => write!(f, "`{entry}` does not cover `{above}` itself"),
             Self::NameMissing { name, present } => missing(name, present, f),
-            Self::OwnNamesMissing { names, .. } => {
-                write!(f, "this computer is also {}, which it is not for", listed(names))
-            }
+            Self::OwnNamesMissing { names, .. } => also(names, f),
             Self::ShortKey { bits } => write!(f, "its key is RSA with {bits} bits; clients want 2048"),
             Self::OddKey { kind } => odd(kind, f),
             Self::BrokenSignature { algorithm, subject } => forgeable(algorithm, subject.as_deref(), f),
@@ -84,6 +80,10 @@ fn exposed(Exposure { path, danger, .. }: &Exposure, f: &mut fmt::Formatter<'_>)
     }
 }
 
+fn coming(from: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "it is not valid yet: it begins on {from}, in {}", counted(days, "day"))
+}
+
 fn expired(on: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match days {
         0 => write!(f, "it has expired today, on {on}"),
@@ -132,6 +132,10 @@ fn own(name: &str, here: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     } else {
         write!(f, "devices have to trust its authority `{name}` first")
     }
+}
+
+fn also(names: &[Name], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "this computer is also {}, which it is not for", listed(names))
 }
 
 fn odd(kind: &KeyKind, f: &mut fmt::Formatter<'_>) -> fmt::Result {
