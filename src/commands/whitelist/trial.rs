@@ -2,7 +2,6 @@
 
 mod explanation;
 mod filter;
-mod line;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
