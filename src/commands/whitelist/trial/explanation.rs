@@ -13,6 +13,7 @@ use serde::Serialize;
 
 use self::connection::closed_to;
 use self::password::User;
+use super::request::PROTOCOL;
 use super::{Request, Served, Verdict};
 use crate::config::{ListOrigin, Origin, Settings};
 use crate::policy::client::Client;
@@ -82,7 +83,7 @@ pub struct Entry {
 impl Explanation {
     /// What becomes of a request of `address`, which was typed as `text`.
     pub fn of(served: &Served, request: &Request<'_>, text: &str, address: IpAddr) -> Self {
-        request.visit(address, served.secure, |visit| {
+        request.visit(address, served, |visit| {
             let decision = served.decide(visit);
             let client = served.rules.policy.trust.identify(visit.peer, &visit.forwarded);
             let mut explaining = Explaining {
@@ -159,10 +160,9 @@ impl<'a> Explaining<'a> {
         }
         self.look_at_host(Outcome::Passed);
         if let Decision::Deny(Insecure(_)) = self.decision {
-            let text = format!("`innkeeper.requireHttps` is on ({})", settings.origin("requireHttps"));
-            let text = format!("it would come over http, and {text}");
-            return self.step("https", Outcome::Refused, text);
+            return self.look_at_https(Outcome::Refused);
         }
+        self.look_at_https(Outcome::Passed);
         self.look_at_password();
     }
 
@@ -189,6 +189,41 @@ impl<'a> Explaining<'a> {
             },
         };
         self.step("host", outcome, format!("`{}` {why}", host.name));
+    }
+
+    /// Over what they would come, where they say so themselves or are refused for it.
+    fn look_at_https(&mut self, outcome: Outcome) {
+        if self.request.protocols.is_empty() && outcome == Outcome::Passed {
+            return;
+        }
+        let is_required = self.served.rules.policy.require_https;
+        let outcome = if is_required { outcome } else { Outcome::Noted };
+        let mut text = self.protocol();
+        if outcome == Outcome::Refused {
+            let origin = self.settings().origin("requireHttps");
+            text = format!("{text}, and `innkeeper.requireHttps` is on ({origin})");
+        }
+        self.step("https", outcome, text);
+    }
+
+    /// Over what the request would come, and who says so.
+    fn protocol(&self) -> String {
+        let peer = self.visit.peer;
+        let is_proxy = self.served.rules.policy.trust.proxies.find(peer).is_some();
+        let is_said = !self.request.protocols.is_empty();
+        if self.served.secure {
+            return "it would come over https".to_owned();
+        }
+        if self.visit.secure {
+            return format!("it would come over https, as the trusted proxy {peer} says");
+        }
+        let why = match (is_proxy, is_said) {
+            (true, true) => format!("the {PROTOCOL} of the trusted proxy {peer} is not `https` alone"),
+            (true, false) => format!("the trusted proxy {peer} sends no {PROTOCOL}"),
+            (false, true) => format!("{peer} sends {PROTOCOL}, and is no trusted proxy"),
+            (false, false) => return "it would come over http".to_owned(),
+        };
+        format!("it would come over http ({why})")
     }
 
     /// The verdict, why, and what changes it.
