@@ -6,6 +6,7 @@
 
 mod cover;
 mod family;
+mod opening;
 mod places;
 mod ranges;
 mod table;
@@ -16,9 +17,10 @@ use std::fmt;
 use std::net::IpAddr;
 use std::sync::OnceLock;
 
-use super::address::{IpPattern, Mask, Span};
+use super::address::{Everyone, IpPattern, Mask, Span};
 pub use cover::{Cover, CoverBuilder};
 use family::Family;
+pub use opening::Opening;
 pub use places::Place;
 use places::Places;
 use ranges::Interval;
@@ -47,7 +49,6 @@ pub struct Whitelist {
     texts: Texts,
     places: Places,
     guests: BTreeMap<u32, Box<str>>,
-    open: Option<u32>,
     /// Made for whoever asks about many addresses.
     table: OnceLock<Table>,
 }
@@ -105,11 +106,29 @@ impl Whitelist {
         self.len() == 0
     }
 
-    /// The entry by which the list keeps nobody out: the first that covers a whole family by itself, or
-    /// the one at the bottom of a family that several cover together (`0.0.0.0/1` and `128.0.0.0/1`).
+    /// Each family of which the list keeps nobody out, by one entry or by several together (`0.0.0.0/1` and
+    /// `128.0.0.0/1`); both in one where the same entries let in both.
     #[must_use]
-    pub fn covers_everyone(&self) -> Option<Rule<'_>> {
-        self.open.map(|index| self.rule(index))
+    pub fn openings(&self) -> Vec<Opening> {
+        let (v4, v6) = (&self.v4.open, &self.v6.open);
+        let by = |everyone, rules: &[u32]| Opening::by(everyone, rules.iter().map(|index| self.rule(*index)));
+        if v4 == v6 {
+            return by(Everyone::Both, v4).into_iter().collect();
+        }
+        by(Everyone::Ipv4, v4).into_iter().chain(by(Everyone::Ipv6, v6)).collect()
+    }
+
+    /// The first of the [`openings`](Self::openings): that of IPv4 tells more.
+    #[must_use]
+    pub fn covers_everyone(&self) -> Option<Opening> {
+        self.openings().into_iter().next()
+    }
+
+    /// What the writers of its entries may not have meant, beside the cautions of each entry: one line each, which
+    /// begins with the place of the first.
+    pub fn cautions(&self) -> impl Iterator<Item = String> {
+        let joint = self.openings().into_iter().filter(Opening::is_joint);
+        joint.map(|opening| format!("{}: {opening}", opening.place))
     }
 
     /// The entries in the order of the list.
@@ -294,14 +313,12 @@ impl WhitelistBuilder {
         let v6 = Family::new(self.v6, self.v6_masks);
         self.texts.shrink();
         self.places.shrink();
-        let open = v4.open.into_iter().chain(v6.open).min();
         Whitelist {
             v4,
             v6,
             texts: self.texts,
             places: self.places,
             guests: self.guests,
-            open,
             table: OnceLock::new(),
         }
     }
@@ -389,17 +406,49 @@ mod tests {
 
     #[test]
     fn a_list_for_everyone_is_noticed() {
-        let table: &[(&[&str], Option<&str>)] = &[
-            (&["127.0.0.1", "*"], Some("*")),
-            (&["10.0.0.1", "0.0.0.0/0"], Some("0.0.0.0/0")),
-            (&["::/0"], Some("::/0")),
-            (&["128.0.0.0/1", "0.0.0.0/1"], Some("0.0.0.0/1")),
-            (&["0.0.0.0-255.255.255.254"], None),
-            (&["10.0.0.0/8", "::1"], None),
+        let table: &[(&[&str], &str)] = &[
+            (&["127.0.0.1", "*"], "`*` lets in every address"),
+            (&["10.0.0.1", "0.0.0.0/0"], "`0.0.0.0/0` lets in every IPv4 address"),
+            (
+                &["::/0", "0.0.0.0/0"],
+                "`0.0.0.0/0` lets in every IPv4 address; `::/0` lets in every IPv6 address",
+            ),
+            (
+                &["::/0", "*", "0.0.0.0/1", "128.0.0.0/1"],
+                "`*` lets in every IPv4 address; `::/0` lets in every IPv6 address",
+            ),
+            (
+                &["128.0.0.0/1", "127.0.0.1", "0.0.0.0/1"],
+                "`128.0.0.0/1` and `0.0.0.0/1` let in every IPv4 address, taken together",
+            ),
+            (&["8000::/1", "::/1"], "`8000::/1` and `::/1` let in every IPv6 address, taken together"),
+            (
+                &["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/3", "224.0.0.0/3"],
+                "`0.0.0.0/2`, `64.0.0.0/2`, `128.0.0.0/2` and 2 others let in every IPv4 address, taken together",
+            ),
+            (
+                &["0.0.0.0/2", "64.0.0.0-191.255.255.255", "224.0.0.0/3", "192.0.0.0/3"],
+                "`0.0.0.0/2`, `64.0.0.0-191.255.255.255`, `224.0.0.0/3` and 1 other let in every IPv4 address, taken \
+                 together",
+            ),
+            (&["0.0.0.0-255.255.255.254"], ""),
+            (&["0.0.0.0/1", "129.0.0.0/8"], ""),
+            (&["10.0.0.0/8", "::1"], ""),
         ];
         for (texts, expected) in table {
-            assert_eq!(list(texts).covers_everyone().map(|rule| rule.text()), *expected, "{texts:?}");
+            let list = list(texts);
+            let told: Vec<String> = list.openings().iter().map(ToString::to_string).collect();
+            assert_eq!(told.join("; "), *expected, "{texts:?}");
+            let joint: Vec<String> =
+                told.into_iter().filter(|told| told.ends_with("taken together")).collect();
+            let cautions: Vec<String> = list.cautions().collect();
+            assert_eq!(cautions.len(), joint.len(), "{texts:?}");
         }
+        let list = list(&["10.0.0.1", "128.0.0.0/1", "0.0.0.0/1"]);
+        assert_eq!(
+            list.cautions().collect::<Vec<_>>(),
+            ["config.yaml:11: `128.0.0.0/1` and `0.0.0.0/1` let in every IPv4 address, taken together"]
+        );
     }
 
     #[test]

@@ -3,6 +3,7 @@
 use std::cmp::Reverse;
 use std::collections::BTreeMap;
 
+use super::opening::fewest;
 use super::ranges::{Interval, Number, Ranges};
 
 /// The entries of one address family.
@@ -11,8 +12,8 @@ pub(super) struct Family<N> {
     ranges: Ranges<N>,
     /// By the first entry of each, so that a search may stop early.
     masks: Vec<MaskGroup<N>>,
-    /// The entry that covers all of the family.
-    pub(super) open: Option<u32>,
+    /// The fewest entries that cover all of the family together; none where one of its addresses is left out.
+    pub(super) open: Vec<u32>,
 }
 
 /// The entries that share a mask with holes.
@@ -26,10 +27,9 @@ struct MaskGroup<N> {
 
 impl<N: Number> Family<N> {
     /// What `intervals` and `masks` cover; the masks with the value and the entry of each.
-    pub(super) fn new(intervals: Vec<Interval<N>>, masks: BTreeMap<N, Vec<(N, u32)>>) -> Self {
-        let alone =
-            intervals.iter().filter(|interval| interval.first == N::FIRST && interval.last == N::LAST);
-        let alone = alone.map(|interval| interval.rule).min();
+    pub(super) fn new(mut intervals: Vec<Interval<N>>, masks: BTreeMap<N, Vec<(N, u32)>>) -> Self {
+        intervals.sort_unstable_by_key(|interval| (interval.first, interval.rule));
+        let open = fewest(intervals.iter().copied());
         let ranges = Ranges::new(intervals);
         let masks = masks.into_iter().map(|(mask, mut values)| {
             let first_rule = values.iter().map(|&(_, rule)| rule).min().unwrap_or(u32::MAX);
@@ -40,7 +40,6 @@ impl<N: Number> Family<N> {
         });
         let mut masks: Vec<_> = masks.collect();
         masks.sort_unstable_by_key(|group| group.first_rule);
-        let open = alone.or_else(|| ranges.rule_of_all());
         Self { ranges, masks, open }
     }
 
@@ -92,12 +91,15 @@ impl<N: Number> Family<N> {
     /// The memory behind it, in bytes.
     pub(super) fn footprint(&self) -> usize {
         let values: usize = self.masks.iter().map(|group| size_of_val(group.values.as_slice())).sum();
-        self.ranges.footprint() + size_of_val(self.masks.as_slice()) + values
+        self.ranges.footprint()
+            + size_of_val(self.masks.as_slice())
+            + values
+            + size_of_val(self.open.as_slice())
     }
 }
 
 impl<N> Default for Family<N> {
     fn default() -> Self {
-        Self { ranges: Ranges::default(), masks: Vec::new(), open: None }
+        Self { ranges: Ranges::default(), masks: Vec::new(), open: Vec::new() }
     }
 }
