@@ -102,8 +102,10 @@ fn everybody_in_parts() {
     let mut text = String::new();
     let mut session = |content: &str, steps: &[&[&str]]| {
         let folder = Folder::with(&[("config.yaml", content)]);
-        text += &format!("--- config.yaml\n{content}");
-        steps.iter().for_each(|step| text += &folder.told(step, &[]));
+        let _ = write!(text, "--- config.yaml\n{content}");
+        for step in steps {
+            text += &folder.told(step, &[]);
+        }
     };
     // One entry, to compare with.
     session(
