@@ -81,11 +81,11 @@ pub(super) fn fewest<N: Number>(intervals: impl IntoIterator<Item = Interval<N>>
                 break;
             }
         }
-        if farthest.is_none_or(|farthest| interval.last > farthest.last) {
+        if farthest.map(|farthest| farthest.last).max(reached).is_none_or(|last| interval.last > last) {
             farthest = Some(interval);
         }
     }
-    if let Some(chosen) = farthest.filter(|farthest| reached.is_none_or(|reached| farthest.last > reached)) {
+    if let Some(chosen) = farthest {
         rules.push(chosen.rule);
         reached = Some(chosen.last);
     }
