@@ -5,6 +5,7 @@
 
 /// The owner's own certificate authority.
 pub mod authority;
+mod host;
 /// What clients will say to a certificate.
 pub mod inspection;
 mod key;

@@ -316,6 +316,16 @@ impl Policy {
         self.sign_in.is_none() || version(self).is_some_and(|now| version(before) == Some(now))
     }
 
+    /// What the owner may not have meant by the lists, as wholes: one line each. A single entry has
+    /// [cautions](address::IpPattern::cautions) of its own.
+    pub fn cautions(&self) -> impl Iterator<Item = String> {
+        let list = match &self.addresses {
+            Addresses::Any => None,
+            Addresses::Listed(list) => Some(list),
+        };
+        list.into_iter().chain([&self.trust.proxies]).flat_map(Whitelist::cautions)
+    }
+
     /// What the address of `client` counts for.
     #[must_use]
     pub fn standing(&self, client: &Client) -> Standing<'_> {

@@ -24,6 +24,7 @@ mod it {
         mod pairs;
         mod port;
         mod settings;
+        mod undo;
     }
     mod config;
     mod configure;

@@ -74,6 +74,17 @@ pub struct Issued {
     pub key: String,
 }
 
+/// Where a moment is in the life of an authority.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Age {
+    /// Before its beginning: the clock is slow now, or was fast when the authority was made.
+    Unborn,
+    /// In between.
+    Alive,
+    /// At its end or behind.
+    Over,
+}
+
 /// What tells a certificate from every other one: SHA-256 of its DER, shown as browsers do, `3F:A0:…`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Fingerprint([u8; 32]);
@@ -138,6 +149,24 @@ impl Root {
     #[must_use]
     pub fn pem(&self) -> String {
         format!("-----BEGIN CERTIFICATE-----\n{}-----END CERTIFICATE-----\n", self.base64())
+    }
+
+    /// When it begins: two hours before it was made, by the clock of then.
+    #[must_use]
+    pub fn begins(&self) -> SystemTime {
+        self.from
+    }
+
+    /// Where `now` is in its life.
+    #[must_use]
+    pub fn age(&self, now: SystemTime) -> Age {
+        if now < self.from {
+            Age::Unborn
+        } else if now < self.until {
+            Age::Alive
+        } else {
+            Age::Over
+        }
     }
 
     /// When it ends.

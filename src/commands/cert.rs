@@ -6,6 +6,7 @@ mod https;
 mod remove;
 mod store;
 mod trust;
+mod undo;
 
 use super::sources::{Sources, Speech};
 use crate::cli::{Cert, CertAction, Create};

@@ -1,7 +1,7 @@
 //! Where a change of the login or of https goes in the settings file, and the change itself.
 
 use crate::commands::sources::Sources;
-use crate::config::document::{Change, Document, Kind, PATIENCE};
+use crate::config::document::{Back, Change, Document, Kind, PATIENCE, Step};
 use crate::config::schema::{FOREIGN_KEYS, Key, SECTION};
 use crate::config::{Content, Item, Origin, Problems, Settings, Source, Syntax};
 use crate::error::Error;
@@ -60,13 +60,34 @@ impl<'a> Editing<'a> {
 
     /// Sets `path` to `value`, in memory.
     pub fn set(&mut self, path: &str, value: &Content, place: Place) -> Result<(), Error> {
-        let key = key(path)?;
-        let parts: Vec<&str> = match place {
-            Place::InForce => self.document.path_of(key),
-            Place::Own => std::iter::once(SECTION).chain(key.path.split('.')).collect(),
-        };
+        let parts = self.parts(path, place)?;
         self.document.edit(&Change::Set { path: &parts, value })?;
         Ok(())
+    }
+
+    /// The names that lead to `path` there.
+    fn parts(&self, path: &str, place: Place) -> Result<Vec<&'static str>, Error> {
+        let key = key(path)?;
+        Ok(match place {
+            Place::InForce => self.document.path_of(key),
+            Place::Own => std::iter::once(SECTION).chain(key.path.split('.')).collect(),
+        })
+    }
+
+    /// The same; `Ok` is what takes it back, nothing where it was set to that before.
+    pub fn set_for_now(&mut self, path: &str, value: &Content, place: Place) -> Result<Option<Step>, Error> {
+        let parts = self.parts(path, place)?;
+        self.document.set(&parts, value)
+    }
+
+    /// Takes back what was set once, in memory.
+    pub fn take_back(&mut self, step: &Step) -> Result<Back, Error> {
+        self.document.take_back(step)
+    }
+
+    /// What `path` is set to, as it is written where it is in force; nothing where that is not in the file.
+    pub fn written(&self, path: &str) -> Result<Option<&str>, Error> {
+        Ok(self.document.value(&self.document.path_of(key(path)?)))
     }
 
     /// The settings as they would be, with all that is wrong with them.

@@ -61,11 +61,17 @@ pub fn config_flag(flags: &Flags) -> String {
 
 /// The command that takes `entry` out of the list, or out of the guests; `config_flag` goes with it.
 pub fn removal(entry: &str, config_flag: &str) -> String {
-    let word = quoted(entry);
-    if entry.starts_with('-') {
-        return format!("innkeeper whitelist remove{config_flag} -- {word}");
+    removals(&[entry], config_flag)
+}
+
+/// The same for several entries.
+pub fn removals(entries: &[impl AsRef<str>], config_flag: &str) -> String {
+    let words: Vec<String> = entries.iter().map(|entry| quoted(entry.as_ref())).collect();
+    let words = words.join(" ");
+    if entries.iter().any(|entry| entry.as_ref().starts_with('-')) {
+        return format!("innkeeper whitelist remove{config_flag} -- {words}");
     }
-    format!("innkeeper whitelist remove {word}{config_flag}")
+    format!("innkeeper whitelist remove {words}{config_flag}")
 }
 
 fn missing(file: &Path, flags: &Flags) -> Error {

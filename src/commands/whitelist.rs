@@ -1,6 +1,7 @@
 //! `innkeeper whitelist`: the list that is in force, shown and changed.
 
 mod editing;
+mod everybody;
 mod guests;
 mod import;
 mod known;
@@ -41,7 +42,8 @@ pub fn run(whitelist: &Whitelist) -> Result<Exit, Vec<Error>> {
                 return guests::add(editing, &entries, note, *length, SystemTime::now()).map_err(one);
             }
             let entries = parsed(&entries)?;
-            add(Editing::list_in_force(&sources, writing, speech)?, &entries, note).map_err(one)
+            let editing = Editing::list_in_force(&sources, writing, speech)?;
+            add(editing, &entries, note, SystemTime::now()).map_err(one)
         }
         WhitelistAction::Remove { entries, force, dry_run } => {
             let entries = given(entries)?;
@@ -86,9 +88,15 @@ const NOTES_IN_TEXT: &str =
     "SillyTavern, if it reads whitelist.txt too, leaves out entries with a note behind them";
 
 /// Adds what is not let in yet.
-fn add(mut editing: Editing, entries: &[(&str, Entry)], note: Option<&str>) -> Result<Exit, Error> {
+fn add(
+    mut editing: Editing,
+    entries: &[(&str, Entry)],
+    note: Option<&str>,
+    now: SystemTime,
+) -> Result<Exit, Error> {
     let verb = editing.writing.verb("Added", "Would add");
     let mut known = Known::of(&editing.settings.whitelist);
+    let count = known.len();
     for (text, entry) in entries {
         if let Some(rule) = known.covering(entry) {
             let notice = format!("{text} is let in already, by `{}` ({})", rule.text, rule.place);
@@ -104,6 +112,10 @@ fn add(mut editing: Editing, entries: &[(&str, Entry)], note: Option<&str>) -> R
         }
         known.push(Listed { text: (*text).into(), entry: Some(entry.clone()), place });
     }
+    let (present, new) = known.listed().split_at(count);
+    let present = everybody::listed(present).chain(everybody::invited(&editing.settings.guests, now));
+    let opened = everybody::completed(present, everybody::listed(new));
+    editing.warnings.extend(opened);
     if note.is_some() && editing.kind == Kind::Lines {
         editing.warnings.push(NOTES_IN_TEXT.to_owned());
     }

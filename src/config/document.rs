@@ -10,6 +10,7 @@ mod guard;
 mod lines;
 pub(crate) mod lock;
 pub(crate) mod replace;
+mod step;
 mod text;
 mod toml;
 mod yaml;
@@ -23,6 +24,7 @@ pub use self::change::Change;
 use self::extent::Extent;
 use self::guard::Reading;
 use self::lock::Lock;
+pub use self::step::{Back, Step};
 use super::file;
 use super::layer::Syntax;
 use super::problem::{Problem, Source};
@@ -156,6 +158,58 @@ impl Document {
         self.after = if bom { format!("{BOM}{edited}") } else { edited };
         self.items = OnceCell::from(after);
         Ok(line)
+    }
+
+    /// Sets `path` to the scalar `value` like [`Change::Set`]; `Ok` is what takes it back, nothing where it was set to
+    /// that before.
+    ///
+    /// # Errors
+    /// The same as of [`Document::edit`].
+    pub fn set(&mut self, path: &[&str], value: &Content) -> Result<Option<Step>, Error> {
+        let before = self.after.clone();
+        self.edit(&Change::Set { path, value })?;
+        let item = self.items().and_then(|items| change::item(items, path));
+        let item = item.filter(|_| self.after != before);
+        let plain = |text| str::strip_prefix(text, BOM).unwrap_or(text);
+        Ok(item.map(|item| Step::between(plain(&before), plain(&self.after), path, &item.value)))
+    }
+
+    /// Takes `step` back, in whatever has become of the file since: when the value and the text around it are those
+    /// that were set, and not another setting changes by it.
+    ///
+    /// # Errors
+    /// A file that cannot be read strictly.
+    pub fn take_back(&mut self, step: &Step) -> Result<Back, Error> {
+        let (bom, text) = match self.after.strip_prefix(BOM) {
+            Some(text) => (true, text),
+            None => (false, self.after.as_str()),
+        };
+        let before = self.read(text)?;
+        self.refuse_repeated(text, &before)?;
+        let path = step.names();
+        let Some(item) = change::item(&before, &path).filter(|item| item.value.text() == Some(&step.value))
+        else {
+            return Ok(Back::Changed);
+        };
+        let Some(undone) = step.undone(text, item.value.span.start) else { return Ok(Back::Rewritten) };
+        let Ok(after) = self.read(&undone) else { return Ok(Back::Rewritten) };
+        let others = [&before, &after].map(|items| step::without(items, &path));
+        if change::repeated(&after).is_some() || !change::alike(&others[0], &others[1]) {
+            return Ok(Back::Rewritten);
+        }
+        if self.telling == Telling::Lines {
+            let hidden = [hidden(&before), hidden(&after)];
+            self.difference += &guard::difference(text, &undone, [&hidden[0], &hidden[1]]);
+        }
+        self.after = if bom { format!("{BOM}{undone}") } else { undone };
+        self.items = OnceCell::from(after);
+        Ok(Back::Taken)
+    }
+
+    /// The text of the scalar at `path`, which is neither a secret nor null.
+    #[must_use]
+    pub fn value(&self, path: &[&str]) -> Option<&str> {
+        change::item(self.items()?, path)?.value.text()
     }
 
     /// The file as it will be, passwords and all.

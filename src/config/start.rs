@@ -7,6 +7,7 @@ use super::problem::Origin;
 use super::settings::Settings;
 use super::value::Family;
 use crate::error::Error;
+use crate::policy::whitelist::Opening;
 
 /// What the gate has to know of one of SillyTavern's accounts.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -54,8 +55,8 @@ pub enum Refusal {
 pub enum Warning {
     /// A refusal that `securityOverride` overrode.
     Overridden(Refusal),
-    /// The whitelist lets everybody in and no password is asked for; with the entry that does it.
-    EverybodyListed(String),
+    /// The whitelist lets everybody in and no password is asked for; with the entries that do it.
+    EverybodyListed(Opening),
     /// Passwords cross the network in the clear.
     PlainHttp,
     /// Browsers are held to https with a certificate that only some devices trust.
@@ -69,15 +70,15 @@ pub enum Warning {
     NobodyCanSignIn(Option<String>),
 }
 
-/// Whether `serve` may start with `settings` and, where accounts are in use, `accounts`. `everybody` is an entry of
-/// the whitelist in force that covers every address, when there is one.
+/// Whether `serve` may start with `settings` and, where accounts are in use, `accounts`. `everybody` says
+/// by what the whitelist in force covers every address, where it does.
 ///
 /// # Errors
 /// The first rule that is broken, unless `securityOverride` is on.
 pub fn start_gate(
     settings: &Settings,
     accounts: &[Account],
-    everybody: Option<&str>,
+    everybody: Option<Opening>,
 ) -> Result<Vec<Warning>, Refusal> {
     let mut warnings = Vec::new();
     for refusal in refusals(settings, accounts) {
@@ -88,8 +89,8 @@ pub fn start_gate(
     }
     // As in SillyTavern, a login is asked for only when other devices can connect.
     let login = settings.basic_auth_mode && settings.listen;
-    if let Some(entry) = everybody.filter(|_| settings.listen && settings.whitelist_mode && !login) {
-        warnings.push(Warning::EverybodyListed(entry.to_owned()));
+    if let Some(opening) = everybody.filter(|_| settings.listen && settings.whitelist_mode && !login) {
+        warnings.push(Warning::EverybodyListed(opening));
     }
     if login && beyond_loopback(settings) && !settings.ssl.enabled {
         warnings.push(Warning::PlainHttp);
@@ -267,8 +268,10 @@ impl fmt::Display for Warning {
             Self::Overridden(refusal) => {
                 write!(f, "{refusal}; started all the same, because `securityOverride` is on")
             }
-            Self::EverybodyListed(entry) => {
-                write!(f, "`{entry}` in the whitelist lets everybody in, and no password is asked for")
+            Self::EverybodyListed(opening) => {
+                let (named, is_joint) = (opening.named(), opening.is_joint());
+                let lets = if is_joint { "together let everybody in" } else { "lets everybody in" };
+                write!(f, "{named} in the whitelist {lets}, and no password is asked for")
             }
             Self::PlainHttp => f.write_str("passwords cross the network in the clear; `--ssl` encrypts them"),
             Self::PrivateHsts => f.write_str(

@@ -36,27 +36,13 @@ pub(super) fn settings(file: &Path, folder: &Path, layer: &Layer, whitelist: Lis
         whitelist,
         whitelist_docker_hosts: read.switch("whitelistDockerHosts"),
         enable_forwarded_whitelist: read.switch("enableForwardedWhitelist"),
-        forwarded_headers: ForwardedHeaders {
-            x_real_ip: read.switch("forwardedHeaders.xRealIp"),
-            x_forwarded_for: read.switch("forwardedHeaders.xForwardedFor"),
-            cf_connecting_ip: read.switch("forwardedHeaders.cfConnectingIp"),
-        },
+        forwarded_headers: read.forwarded_headers(),
         basic_auth_mode: read.switch("basicAuthMode"),
-        basic_auth_user: BasicAuthUser {
-            username: read.text("basicAuthUser.username").unwrap_or_default(),
-            password: read.secret("basicAuthUser.password"),
-        },
+        basic_auth_user: read.basic_auth_user(),
         enable_user_accounts: read.switch("enableUserAccounts"),
         per_user_basic_auth: read.switch("perUserBasicAuth"),
-        host_whitelist: HostWhitelist {
-            enabled: read.switch("hostWhitelist.enabled"),
-            scan: read.switch("hostWhitelist.scan"),
-            hosts: read.list("hostWhitelist.hosts"),
-        },
-        rate_limiting: RateLimiting {
-            prefer_real_ip_header: read.switch("rateLimiting.preferRealIpHeader"),
-            basic_auth_max_attempts: read.integer("rateLimiting.basicAuthMaxAttempts"),
-        },
+        host_whitelist: read.host_whitelist(),
+        rate_limiting: read.rate_limiting(),
         logging: Logging {
             enable_access_log: read.switch("logging.enableAccessLog"),
             min_log_level: read.integer("logging.minLogLevel"),
@@ -167,6 +153,36 @@ impl Taken<'_> {
 
     fn size(&self, path: &str) -> u64 {
         if let Value::Size(bytes) = self.value(path) { *bytes } else { 0 }
+    }
+
+    fn forwarded_headers(&self) -> ForwardedHeaders {
+        ForwardedHeaders {
+            x_real_ip: self.switch("forwardedHeaders.xRealIp"),
+            x_forwarded_for: self.switch("forwardedHeaders.xForwardedFor"),
+            cf_connecting_ip: self.switch("forwardedHeaders.cfConnectingIp"),
+        }
+    }
+
+    fn host_whitelist(&self) -> HostWhitelist {
+        HostWhitelist {
+            enabled: self.switch("hostWhitelist.enabled"),
+            scan: self.switch("hostWhitelist.scan"),
+            hosts: self.list("hostWhitelist.hosts"),
+        }
+    }
+
+    fn rate_limiting(&self) -> RateLimiting {
+        RateLimiting {
+            prefer_real_ip_header: self.switch("rateLimiting.preferRealIpHeader"),
+            basic_auth_max_attempts: self.integer("rateLimiting.basicAuthMaxAttempts"),
+        }
+    }
+
+    fn basic_auth_user(&self) -> BasicAuthUser {
+        BasicAuthUser {
+            username: self.text("basicAuthUser.username").unwrap_or_default(),
+            password: self.secret("basicAuthUser.password"),
+        }
     }
 
     fn audit(&self) -> Audit {

@@ -1,5 +1,8 @@
 //! From what was written to what is meant, one reader a kind. What is not meant for sure is refused with a hint.
 
+mod amount;
+mod list;
+
 use std::net::{Ipv4Addr, Ipv6Addr};
 use std::path::PathBuf;
 use std::time::Duration;
@@ -7,11 +10,14 @@ use std::time::Duration;
 use super::certificate::Certificate;
 use super::fault::Fault;
 use super::guest::Guest;
-use super::javascript::{leading_number, truth};
+use super::javascript::truth;
 use super::schema::{Key, Kind};
 use super::secret::Secret;
 use super::tree::{Content, Node};
 use super::upstream::Upstream;
+pub use amount::length_of_time;
+use amount::{duration, integer, number, size};
+use list::{ADDRESSES, HOSTS, PATHS, list, sections};
 
 /// Whether a protocol is used.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -149,49 +155,6 @@ fn family(node: &Node) -> Result<Family, Box<Fault>> {
     })
 }
 
-/// A whole number within bounds, also in quotes. `8000abc` and `8080.9`, which JavaScript takes, are no ports.
-fn integer(node: &Node, least: i64, most: i64, takes: &str) -> Result<i64, Box<Fault>> {
-    let value = match &node.content {
-        Content::Number(value, _) => Some(*value),
-        Content::Text(text) => {
-            text.trim().parse::<i64>().ok().map(|_| text.trim().parse().unwrap_or(f64::NAN))
-        }
-        _ => None,
-    };
-    // Bounds are far within what both types hold exactly.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_precision_loss)]
-    let whole = value
-        .filter(|value| value.fract() == 0.0 && *value >= least as f64 && *value <= most as f64)
-        .map(|value| value as i64);
-    whole.ok_or_else(|| numeric_fault(node, &format!("takes {takes}")))
-}
-
-/// A finite number, also in quotes.
-fn number(node: &Node) -> Result<f64, Box<Fault>> {
-    let value = match &node.content {
-        Content::Number(value, _) => Some(*value),
-        Content::Text(text) => decimal(text.trim()),
-        _ => None,
-    };
-    value.filter(|value| value.is_finite()).ok_or_else(|| numeric_fault(node, "takes a number"))
-}
-
-/// A number in text: digits, a sign, a point, an exponent; not `inf`.
-fn decimal(text: &str) -> Option<f64> {
-    text.parse().ok().filter(|_| text.bytes().all(|byte| byte.is_ascii_digit() || b"+-.eE".contains(&byte)))
-}
-
-fn numeric_fault(node: &Node, takes: &str) -> Box<Fault> {
-    let fault = Fault::new(node, takes);
-    let elsewhere = match leading_number(&node.content) {
-        // It means the same there, and is out of bounds here.
-        Some(_) if matches!(node.content, Content::Number(..)) => return fault,
-        Some(value) => format!("as `{value}`"),
-        None => "as the default".to_owned(),
-    };
-    fault.elsewhere(elsewhere)
-}
-
 /// Any scalar as it was written, so that a user named `0123` keeps the zero.
 fn text(node: &Node, what: &str) -> Result<String, Box<Fault>> {
     node.text().map(str::to_owned).ok_or_else(|| Fault::new(node, &format!("takes {what}")))
@@ -226,124 +189,9 @@ fn ipv6(node: &Node) -> Result<Ipv6Addr, Box<Fault>> {
         .map_err(|_| Fault::new(node, "takes an IPv6 address").write("\"[::]\""))
 }
 
-/// Seconds, or a number with a unit, as `5s`, `10m`, `8h`, `30d`, `1w`. `None` for what is no time, no time at all, or
-/// more than a century, which is a slip.
-#[must_use]
-pub fn length_of_time(text: &str) -> Option<Duration> {
-    const UNITS: &[(&str, f64)] = &[
-        ("ms", 0.001),
-        ("s", 1.0),
-        ("m", 60.0),
-        ("min", 60.0),
-        ("h", 3600.0),
-        ("d", 86_400.0),
-        ("w", 604_800.0),
-        ("", 1.0),
-    ];
-    let seconds = with_unit(text, UNITS).filter(|seconds| *seconds > 0.0 && *seconds <= 3.2e9)?;
-    Some(Duration::from_secs_f64(seconds))
-}
-
-fn duration(node: &Node) -> Result<Duration, Box<Fault>> {
-    node.text()
-        .and_then(length_of_time)
-        .ok_or_else(|| Fault::new(node, "takes a time such as `5s`, `10m` or `30d`"))
-}
-
-/// Bytes, or a number with a unit; `k` is 1000 and `Ki` is 1024.
-fn size(node: &Node) -> Result<u64, Box<Fault>> {
-    const UNITS: &[(&str, f64)] = &[
-        ("kib", 1024.0),
-        ("mib", 1_048_576.0),
-        ("gib", 1_073_741_824.0),
-        ("kb", 1e3),
-        ("mb", 1e6),
-        ("gb", 1e9),
-        ("b", 1.0),
-        ("", 1.0),
-    ];
-    let bytes = node.text().and_then(|text| with_unit(&text.to_ascii_lowercase(), UNITS));
-    // Bounded to what f64 holds exactly.
-    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss)]
-    bytes
-        .filter(|bytes| (1.0..=9e15).contains(bytes))
-        .map(|bytes| bytes.round() as u64)
-        .ok_or_else(|| Fault::new(node, "takes a size such as `32 KiB` or `10 MiB`"))
-}
-
-/// `1.5 MiB` with the factor of its unit.
-fn with_unit(text: &str, units: &[(&str, f64)]) -> Option<f64> {
-    let text = text.trim();
-    let digits = text.bytes().take_while(|byte| byte.is_ascii_digit() || *byte == b'.').count();
-    let (amount, unit) = text.split_at(digits);
-    let factor = units.iter().find(|(name, _)| *name == unit.trim_start()).map(|(_, factor)| factor)?;
-    decimal(amount).map(|amount| amount * factor)
-}
-
 fn choice(node: &Node, words: &[&str]) -> Result<String, Box<Fault>> {
     let found = node.text().filter(|text| words.contains(text)).map(str::to_owned);
     found.ok_or_else(|| Fault::new(node, &format!("takes `{}`", words.join("` or `"))))
-}
-
-/// How a list of texts is spoken of.
-struct List {
-    many: &'static str,
-    one: &'static str,
-    example: &'static str,
-}
-
-const ADDRESSES: List = List { many: "addresses", one: "an address", example: "127.0.0.1" };
-const HOSTS: List = List { many: "host names", one: "a host name", example: "example.com" };
-const PATHS: List =
-    List { many: "paths that begin with `/`", one: "a path that begins with `/`", example: "/manifest.json" };
-
-/// A list of texts. A number is the text it was written as; null and booleans are slips.
-fn list(node: &Node, what: &List, good: impl Fn(&str) -> bool) -> Result<Vec<(String, usize)>, Vec<Fault>> {
-    let Content::List(nodes) = &node.content else {
-        let example = match &node.content {
-            Content::Text(text) if good(text) && !text.is_empty() && !text.contains(['"', '\\', '`']) => text,
-            _ => what.example,
-        };
-        let fault =
-            Fault::new(node, &format!("takes a list of {}", what.many)).write(format!("[\"{example}\"]"));
-        return Err(vec![*fault.elsewhere("as an empty list")]);
-    };
-    let text = |node: &Node| {
-        let text = node.text().filter(|text| !matches!(node.content, Content::Switch(..)) && good(text))?;
-        Some((text.to_owned(), node.span.line))
-    };
-    elements(nodes, text, &format!("has to be {}", what.one))
-}
-
-/// A list of sections, each with what `read` makes of it, or a fault for each that it refuses.
-fn sections<T>(
-    node: &Node,
-    takes: &str,
-    read: impl Fn(&Node) -> Result<T, Box<Fault>>,
-) -> Result<Vec<T>, Vec<Fault>> {
-    let Content::List(nodes) = &node.content else {
-        return Err(vec![*Fault::new(node, &format!("takes a list of {takes}"))]);
-    };
-    let (mut values, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
-    for (number, node) in nodes.iter().enumerate() {
-        match read(node) {
-            Ok(value) => values.push(value),
-            Err(fault) => faults.push(Fault { element: Some(number), ..*fault }),
-        }
-    }
-    if faults.is_empty() { Ok(values) } else { Err(faults) }
-}
-
-/// All elements, or a fault for each that `read` refuses.
-fn elements<T>(nodes: &[Node], read: impl Fn(&Node) -> Option<T>, takes: &str) -> Result<Vec<T>, Vec<Fault>> {
-    let (mut values, mut faults) = (Vec::with_capacity(nodes.len()), Vec::new());
-    for (number, node) in nodes.iter().enumerate() {
-        match read(node) {
-            Some(value) => values.push(value),
-            None => faults.push(Fault { element: Some(number), ..*Fault::new(node, takes) }),
-        }
-    }
-    if faults.is_empty() { Ok(values) } else { Err(faults) }
 }
 
 /// A URL, whose own hint is the best there is.

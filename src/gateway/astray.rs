@@ -82,6 +82,11 @@ pub fn trust_page(asked: &Refused<'_>, trust: &TrustPages, host: &str) -> Option
 
 /// Whether the answer may send a browser on: to a host that is ours, with a path behind it, so that nothing of what was
 /// asked for becomes part of the host. Whom a proxy has fetched by https already, it would only send round in circles.
+///
+/// Every address counts as ours, also one that this machine does not have: behind a container's port or a router that
+/// is what visitors type, and neither the socket nor the certificate knows it. Nobody is led astray by that. A link
+/// that names another address goes there and not here, a name that is bent to this server is no address, and the
+/// answer may not be stored, so whoever sends a strange `Host` is the only one to read where it leads.
 fn leads_on(asked: &Refused<'_>, approach: &Approach<'_>) -> bool {
     approach.host != HostVerdict::Unknown && asked.target.starts_with('/') && !asked.visit.secure
 }

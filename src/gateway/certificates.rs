@@ -15,6 +15,7 @@ use tokio::time::Instant;
 use super::journal::Journal;
 use super::keyring::{self, Keyring};
 use super::reload::Fingerprint;
+use super::renewal;
 use super::rules::config_flag;
 use super::trust::TrustPages;
 use crate::cert::{Pair, Pairs, Source};
@@ -40,8 +41,8 @@ pub struct Certificates {
     pub config: Arc<ServerConfig>,
     /// The pages about our own authority, if the first certificate is from it.
     pub trust: Option<TrustPages>,
-    /// The files of the first.
-    pub files: Keyring,
+    /// What renews the first, if it is from our own authority.
+    pub renewal: renewal::Renewal,
 }
 
 impl Certificates {
@@ -56,7 +57,7 @@ impl Certificates {
         // An authority that cannot be read is nobody's to trust.
         let authority = keyring::bytes(&files.authority).ok().flatten();
         let trust = authority.and_then(|authority| TrustPages::of(pairs.first(), &authority));
-        Ok(Self { pairs, config, trust, files })
+        Ok(Self { pairs, config, trust, renewal: renewal::Renewal::of_files(settings) })
     }
 
     /// Whether only devices that were told to trust the first certificate do.

@@ -1,4 +1,5 @@
-//! The four files of a certificate from our own authority: the pair that is served, and the authority beside it.
+//! The files of a certificate from our own authority: the pair that is served, the authority beside it, and how https
+//! came into the settings.
 
 use std::fs;
 use std::io;
@@ -21,6 +22,8 @@ pub struct Keyring {
     pub authority: PathBuf,
     /// The authority's key, `authority.key` beside it.
     pub authority_key: PathBuf,
+    /// What the settings said before `cert create --apply`, `undo.json` beside it.
+    pub undo: PathBuf,
 }
 
 /// Nobody else of ours changes the files until this is dropped.
@@ -35,6 +38,7 @@ impl Keyring {
         Self {
             authority: certificate.with_file_name("authority.pem"),
             authority_key: certificate.with_file_name("authority.key"),
+            undo: certificate.with_file_name("undo.json"),
             certificate: certificate.to_owned(),
             key: key.to_owned(),
         }
@@ -51,7 +55,7 @@ impl Keyring {
 
     /// Takes away what killed processes have left: copies that may hold a key. The caller holds the lock.
     pub fn sweep(&self) {
-        for file in [&self.certificate, &self.key, &self.authority, &self.authority_key] {
+        for file in [&self.certificate, &self.key, &self.authority, &self.authority_key, &self.undo] {
             replace::sweep(file);
         }
     }

@@ -7,7 +7,9 @@ mod hello;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
+use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
@@ -15,8 +17,8 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, SignatureScheme,
-    SupportedProtocolVersion,
+    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, ProtocolVersion,
+    SignatureScheme, SupportedProtocolVersion,
 };
 
 use crate::cert::inspection::{Answer, Protocol, Roots};
@@ -29,32 +31,37 @@ pub fn system_roots() -> Roots {
     Roots::of(found.certs.into_iter().map(|certificate| certificate.to_vec()))
 }
 
-/// Connects to `host` (a name or an address, without brackets) and looks at what it shows.
+/// Connects to `host` (a name or an address, without brackets) and looks at what it shows. A server that says nothing is
+/// waited for once: five seconds from the first packet on.
 ///
 /// # Errors
 /// A name that nobody knows, nobody who answers within five seconds, an answer that is neither TLS nor http.
 pub fn probe(host: &str, port: u16) -> Result<Answer, Error> {
-    let server = Server::find(host, port)?;
-    let first = match server.handshake(&[&TLS13, &TLS12]) {
-        Ok(first) => first,
-        Err(failure) => return server.in_clear(failure),
-    };
-    let mut protocols = server.old();
-    // The second asks with more curves and ciphers than rustls has.
-    if server.handshake(&[&TLS12]).is_ok() || server.takes(Protocol::Tls12) {
-        protocols.push(Protocol::Tls12);
+    let deadline = Instant::now() + LIMIT;
+    let (server, stream) = Server::find(host, port, deadline)?;
+    match server.first(stream) {
+        Ok(first) => {
+            let protocols = server.protocols(first.protocol);
+            Ok(Answer::Tls { chain: first.chain, protocols, alpn: first.alpn })
+        }
+        Err(failure) => server.in_clear(failure),
     }
-    if server.handshake(&[&TLS13]).is_ok() {
-        protocols.push(Protocol::Tls13);
-    }
-    Ok(Answer::Tls { chain: first.chain, protocols, alpn: first.alpn })
 }
 
-/// How long it may take to connect, and how long to shake hands.
+/// How long the first answer may take, from connecting on; and how long all that is asked after it, side by side.
 const LIMIT: Duration = Duration::from_secs(5);
 
-/// How long an answer in clear may take, of one who has not said a word so far.
+/// How long an answer in clear may take.
 const SHORT: Duration = Duration::from_secs(2);
+
+/// After so long without a handshake it is asked in clear on the side.
+const PATIENCE: Duration = Duration::from_secs(3);
+
+/// By this an answer in http is known.
+const HTTP: &[u8] = b"HTTP/";
+
+/// What to do when it is another service that answers, or none.
+const PORT: &str = "name the port of the web app, as it stands in the browser";
 
 /// Who is asked.
 struct Server<'a> {
@@ -66,6 +73,8 @@ struct Server<'a> {
 /// What came of a handshake.
 struct Shown {
     chain: Vec<Vec<u8>>,
+    /// The version that was agreed on.
+    protocol: Option<Protocol>,
     alpn: Option<String>,
 }
 
@@ -77,7 +86,8 @@ struct Failure {
 }
 
 impl<'a> Server<'a> {
-    fn find(host: &'a str, port: u16) -> Result<Self, Error> {
+    /// Looks it up and connects.
+    fn find(host: &'a str, port: u16, deadline: Instant) -> Result<(Self, Timed), Error> {
         let addresses = (host, port).to_socket_addrs().map_err(|error| {
             Error::new(format!("nobody knows the name `{host}`"))
                 .caused_by(error)
@@ -85,12 +95,16 @@ impl<'a> Server<'a> {
         })?;
         let server = Self { host, port, addresses: addresses.collect() };
         // Whether it is there at all is told apart from what it says.
-        server.connect().map_err(|error| {
-            Error::new(format!("nobody answers at {}", server.name()))
-                .caused_by(error)
-                .hint("if it is this computer, start it: `innkeeper serve`")
+        let stream = server.connect(deadline).map_err(|error| {
+            let hint = match error.kind() {
+                ErrorKind::TimedOut => {
+                    "see whether it is switched on, and whether a firewall keeps that port"
+                }
+                _ => "if it is this computer, start it: `innkeeper serve`",
+            };
+            Error::new(format!("nobody answers at {}", server.name())).caused_by(error).hint(hint)
         })?;
-        Ok(server)
+        Ok((server, stream))
     }
 
     fn name(&self) -> String {
@@ -101,23 +115,45 @@ impl<'a> Server<'a> {
         }
     }
 
-    /// The first address that answers.
-    fn connect(&self) -> io::Result<Timed> {
+    /// The first address that answers; each has its share of the time, so that one that is silent leaves some to the
+    /// next.
+    fn connect(&self, deadline: Instant) -> io::Result<Timed> {
         let mut failure = io::Error::from(ErrorKind::AddrNotAvailable);
-        let deadline = Instant::now() + LIMIT;
-        for address in &self.addresses {
-            match TcpStream::connect_timeout(address, remaining(deadline)?) {
-                Ok(stream) => {
-                    return Ok(Timed { stream, deadline: Instant::now() + LIMIT, start: Vec::new() });
-                }
+        for (address, left) in self.addresses.iter().zip((1..=self.addresses.len()).rev()) {
+            let share = remaining(deadline)? / u32::try_from(left).unwrap_or(u32::MAX);
+            match TcpStream::connect_timeout(address, share) {
+                Ok(stream) => return Ok(Timed { stream, deadline, start: Vec::new() }),
                 Err(error) => failure = error,
             }
         }
         Err(failure)
     }
 
+    /// Shakes hands in any version. Some wait for the end of a line, which a handshake does not have: so after a while
+    /// it is asked in clear too, and what it says then stands for what it did not say.
+    fn first(&self, stream: Timed) -> Result<Shown, Failure> {
+        let (shaking, is_over) = mpsc::channel::<()>();
+        let (shown, in_clear) = thread::scope(|scope| {
+            let in_clear = scope.spawn(move || match is_over.recv_timeout(PATIENCE) {
+                Err(RecvTimeoutError::Timeout) => self.said_in_clear(),
+                _ => Vec::new(),
+            });
+            let shown = self.handshake(&[&TLS13, &TLS12], stream);
+            drop(shaking);
+            (shown, in_clear.join().unwrap_or_default())
+        });
+        shown.map_err(|failure| match failure {
+            Failure { error, start } if start.is_empty() => Failure { error, start: in_clear },
+            failure => failure,
+        })
+    }
+
     /// Shakes hands in one of `versions`. It succeeds when a certificate came, whatever came after it.
-    fn handshake(&self, versions: &[&'static SupportedProtocolVersion]) -> Result<Shown, Failure> {
+    fn handshake(
+        &self,
+        versions: &[&'static SupportedProtocolVersion],
+        mut stream: Timed,
+    ) -> Result<Shown, Failure> {
         let failed = |error: io::Error| Failure { error, start: Vec::new() };
         let seen = Arc::new(Witness::default());
         let tls = |error: TlsError| failed(io::Error::other(error));
@@ -131,7 +167,6 @@ impl<'a> Server<'a> {
         let name =
             ServerName::try_from(self.host.to_owned()).map_err(|error| failed(io::Error::other(error)))?;
         let mut connection = ClientConnection::new(Arc::new(config), name).map_err(tls)?;
-        let mut stream = self.connect().map_err(failed)?;
         let mut done = Ok(());
         while connection.is_handshaking() && done.is_ok() {
             done = connection.complete_io(&mut stream).map(drop);
@@ -141,65 +176,81 @@ impl<'a> Server<'a> {
             Err(error) if chain.is_empty() => Err(Failure { error, start: stream.start }),
             _ => {
                 let alpn = connection.alpn_protocol().map(|name| String::from_utf8_lossy(name).into_owned());
-                Ok(Shown { chain, alpn })
+                let protocol = match connection.protocol_version() {
+                    Some(ProtocolVersion::TLSv1_2) => Some(Protocol::Tls12),
+                    Some(ProtocolVersion::TLSv1_3) => Some(Protocol::Tls13),
+                    _ => None,
+                };
+                Ok(Shown { chain, protocol, alpn })
             }
         }
     }
 
-    /// Which of the versions before 1.2 it takes.
-    fn old(&self) -> Vec<Protocol> {
-        let old = [Protocol::Tls10, Protocol::Tls11].into_iter();
-        old.filter(|protocol| self.takes(*protocol)).collect()
+    /// Which versions it takes besides the one that it has shown, all asked at the same time.
+    fn protocols(&self, shown: Option<Protocol>) -> Vec<Protocol> {
+        let deadline = Instant::now() + LIMIT;
+        those(&[Protocol::Tls10, Protocol::Tls11, Protocol::Tls12, Protocol::Tls13], |protocol| {
+            let shakes = |version| {
+                self.connect(deadline).is_ok_and(|stream| self.handshake(&[version], stream).is_ok())
+            };
+            match protocol {
+                protocol if Some(protocol) == shown => true,
+                Protocol::Tls10 | Protocol::Tls11 => self.takes(protocol, deadline),
+                // The second asks with more curves and ciphers than rustls has.
+                Protocol::Tls12 => shakes(&TLS12) || self.takes(protocol, deadline),
+                Protocol::Tls13 => shakes(&TLS13),
+            }
+        })
     }
 
     /// Whether it goes on after a hand-made greeting in `protocol`.
-    fn takes(&self, protocol: Protocol) -> bool {
-        let Ok(mut stream) = self.connect() else { return false };
+    fn takes(&self, protocol: Protocol, deadline: Instant) -> bool {
+        let Ok(mut stream) = self.connect(deadline) else { return false };
         let mut start = [0; hello::ENOUGH];
         stream.write_all(&hello::client(protocol, self.host)).is_ok()
             && stream.read_exact(&mut start).is_ok()
             && hello::answers(&start, protocol)
     }
 
+    /// The first bytes that come when it is asked in clear; none when nothing comes.
+    fn said_in_clear(&self) -> Vec<u8> {
+        let mut start = [0; HTTP.len()];
+        let asked = self.connect(Instant::now() + SHORT).and_then(|mut stream| {
+            stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n")?;
+            stream.read_exact(&mut start)
+        });
+        if asked.is_ok() { start.to_vec() } else { Vec::new() }
+    }
+
     /// There was no handshake in TLS 1.2 or 1.3: is it old, or is it http?
     fn in_clear(&self, failure: Failure) -> Result<Answer, Error> {
-        if failure.start.starts_with(b"HTTP/") {
+        if failure.start.starts_with(HTTP) {
             return Ok(Answer::PlainHttp);
         }
-        let is_silent = matches!(failure.error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut);
-        // Who has said nothing to the newest versions says nothing to the oldest, and time is short.
-        let protocols = if is_silent { Vec::new() } else { self.old() };
+        // Who has said nothing to the newest versions says nothing to the oldest.
+        if matches!(failure.error.kind(), ErrorKind::WouldBlock | ErrorKind::TimedOut) {
+            let seconds = LIMIT.as_secs();
+            return Err(Error::new(format!("{} says nothing for {seconds} seconds", self.name())).hint(PORT));
+        }
+        let deadline = Instant::now() + LIMIT;
         // It may have ciphers that rustls has not.
-        let is_modern = !is_silent && self.takes(Protocol::Tls12);
-        if is_modern {
+        let hand_made = [Protocol::Tls10, Protocol::Tls11, Protocol::Tls12];
+        let protocols = those(&hand_made, |protocol| self.takes(protocol, deadline));
+        if protocols.contains(&Protocol::Tls12) {
             // Of a certificate that was not seen nobody may say that it is good.
             return Err(self.unseen("speaks TLS 1.2, but shows no certificate to this program", failure));
         }
         if !protocols.is_empty() {
             return Ok(Answer::Tls { chain: Vec::new(), protocols, alpn: None });
         }
-        // Some wait for the end of a line that a handshake does not have.
-        let mut start = [0; 5];
-        let asked = self.connect().and_then(|mut stream| {
-            stream.deadline = Instant::now() + SHORT;
-            stream.write_all(b"HEAD / HTTP/1.0\r\n\r\n")?;
-            stream.read_exact(&mut start)
-        });
-        if asked.is_ok() && start == *b"HTTP/" {
+        if self.said_in_clear() == HTTP {
             return Ok(Answer::PlainHttp);
         }
         if failure.start.first() == Some(&hello::ALERT) {
             return Err(self.unseen("speaks TLS, but breaks the handshake off", failure));
         }
-        let error = match failure.error.kind() {
-            ErrorKind::WouldBlock | ErrorKind::TimedOut => {
-                Error::new(format!("{} says nothing for 5 seconds", self.name()))
-            }
-            _ => {
-                Error::new(format!("{} speaks neither https nor http", self.name())).caused_by(failure.error)
-            }
-        };
-        Err(error.hint("name the port of the web app, as it stands in the browser"))
+        let error = Error::new(format!("{} speaks neither https nor http", self.name()));
+        Err(error.caused_by(failure.error).hint(PORT))
     }
 
     /// It does something in TLS, of which nothing is seen here.
@@ -213,6 +264,21 @@ impl<'a> Server<'a> {
         };
         error.hint(format!("what it shows to others: `openssl s_client -connect {name} < /dev/null`"))
     }
+}
+
+/// Those of `protocols` for which `takes`, asked side by side.
+fn those(protocols: &[Protocol], takes: impl Fn(Protocol) -> bool + Sync) -> Vec<Protocol> {
+    let takes = &takes;
+    thread::scope(|scope| {
+        let ask = |protocol: &Protocol| {
+            let protocol = *protocol;
+            (protocol, scope.spawn(move || takes(protocol)))
+        };
+        let asked: Vec<_> = protocols.iter().map(ask).collect();
+        let answers =
+            asked.into_iter().map(|(protocol, answer)| (protocol, answer.join().unwrap_or_default()));
+        answers.filter_map(|(protocol, is_taken)| is_taken.then_some(protocol)).collect()
+    })
 }
 
 fn remaining(deadline: Instant) -> io::Result<Duration> {

@@ -13,8 +13,8 @@ use super::certificates::Certificates;
 use super::journal::Journal;
 use super::keyring::Keyring;
 use super::names;
-use super::rules::REFRESH;
-use crate::cert::authority::{Due, Leaf, Name, Root};
+use super::rules::{REFRESH, config_flag};
+use crate::cert::authority::{Age, Due, Leaf, Name, Root};
 use crate::config::Settings;
 use crate::error::Error;
 
@@ -22,6 +22,8 @@ use crate::error::Error;
 #[derive(Clone, Debug)]
 pub struct Renewal {
     keyring: Keyring,
+    /// What a command has to be told to find the settings.
+    config_flag: String,
 }
 
 /// What came of a look at the certificate.
@@ -42,16 +44,23 @@ impl Renewal {
     /// For the certificate of `settings`; nothing where there is none.
     #[must_use]
     pub fn of(settings: &Settings) -> Option<Self> {
+        settings.ssl.enabled.then(|| Self::of_files(settings))
+    }
+
+    /// For the files that `settings` name.
+    pub(super) fn of_files(settings: &Settings) -> Self {
         let ssl = &settings.ssl;
-        ssl.enabled.then(|| Self { keyring: Keyring::of(&ssl.cert_path, &ssl.key_path) })
+        Self { keyring: Keyring::of(&ssl.cert_path, &ssl.key_path), config_flag: config_flag(&settings.file) }
     }
 
     /// Looks whether the certificate is from our own authority and due, for a machine that goes by `own`, and renews it.
     /// The key stays, so that one file changes and not two.
     ///
     /// # Errors
-    /// It is due, and the authority cannot be read or the certificate not written.
+    /// It is due, and the authority cannot be read or the certificate not written; or the authority counts not yet or
+    /// no more, so that nobody accepts what it has issued.
     pub fn look(&self, own: &[Name], now: SystemTime) -> Result<Outcome, Error> {
+        self.counts(now)?;
         if self.due(own, now).is_none() {
             return Ok(Outcome::Kept);
         }
@@ -69,6 +78,28 @@ impl Renewal {
             let place = self.keyring.certificate.display();
             Error::new(format!("cannot renew the certificate `{place}`; it is tried again")).caused_by(error)
         })
+    }
+
+    /// Whether the authority counts `now`, if it is ours that is served.
+    fn counts(&self, now: SystemTime) -> Result<(), Error> {
+        let Some((_, root)) = self.held() else { return Ok(()) };
+        let (name, flag) = (root.name(), &self.config_flag);
+        let new = format!("innkeeper cert create --force{flag}");
+        match root.age(now) {
+            Age::Alive => Ok(()),
+            Age::Unborn => Err(Error::new(format!(
+                "nobody accepts the certificate: its authority `{name}` begins on {}, and today is {}",
+                day(root.begins()),
+                day(now)
+            ))
+            .hint("see whether the clock of this computer is right: `date`")
+            .hint(format!("if it was fast when the authority was made, make another: `{new}`"))),
+            Age::Over => Err(Error::new(format!(
+                "nobody accepts the certificate: its authority `{name}` was good until {}",
+                day(root.until())
+            ))
+            .hint(format!("make another, which every device has to be told to trust: `{new}`"))),
+        }
     }
 
     /// What is served, if it is ours and due, and why it is.
@@ -95,7 +126,7 @@ impl Renewal {
         let mut told = None;
         loop {
             every.tick().await;
-            let renewal = Self { keyring: certificates.borrow().files.clone() };
+            let renewal = certificates.borrow().renewal.clone();
             let look = move || renewal.look(&own(), SystemTime::now());
             let Ok(outcome) = tokio::task::spawn_blocking(look).await else { return };
             match outcome {
@@ -155,12 +186,13 @@ pub fn day(moment: SystemTime) -> String {
         .unwrap_or_default()
 }
 
-/// An error with its cause, in a line.
+/// An error with its cause in a line, and each hint in another.
 fn whole(error: &Error) -> String {
-    match std::error::Error::source(error) {
+    let line = match std::error::Error::source(error) {
         Some(cause) => format!("{error}: {cause}"),
         None => error.to_string(),
-    }
+    };
+    error.hints().iter().fold(line, |text, hint| format!("{text}\n  {hint}"))
 }
 
 #[cfg(test)]
@@ -198,7 +230,7 @@ mod tests {
         ] {
             keyring::create(path, text).unwrap();
         }
-        Renewal { keyring }
+        Renewal { keyring, config_flag: " --config x.yaml".to_owned() }
     }
 
     fn contents(folder: &Path) -> Vec<(String, Vec<u8>)> {
@@ -251,6 +283,36 @@ mod tests {
         let renewal = renewal(folder.path());
         let outcome = renewal.look(&names(&["desk"]), now() + 500 * DAY).unwrap();
         assert!(matches!(outcome, Outcome::Renewed { why: Due::Aging, .. }), "{outcome:?}");
+    }
+
+    #[test]
+    fn a_clock_that_was_fast_or_is_slow_is_told() {
+        let folder = tempfile::tempdir().unwrap();
+        let renewal = renewal(folder.path());
+        let before = contents(folder.path());
+        let name = renewal.keyring.root().unwrap().unwrap().name().to_owned();
+        let told = |at| whole(&renewal.look(&names(&["desk", "192.168.0.3"]), at).unwrap_err());
+        assert_eq!(
+            told(now() - 30 * DAY),
+            format!(
+                "nobody accepts the certificate: its authority `{name}` begins on 2026-11-23, and today is 2026-10-24\n  \
+                 see whether the clock of this computer is right: `date`\n  \
+                 if it was fast when the authority was made, make another: `innkeeper cert create --force --config x.yaml`"
+            )
+        );
+        assert_eq!(
+            told(now() + 3652 * DAY),
+            format!(
+                "nobody accepts the certificate: its authority `{name}` was good until 2036-11-22\n  \
+                 make another, which every device has to be told to trust: `innkeeper cert create --force --config x.yaml`"
+            )
+        );
+        assert_eq!(contents(folder.path()), before);
+        // Once the clock is right, nothing is wrong.
+        assert_eq!(renewal.look(&names(&["desk"]), now()).unwrap(), Outcome::Kept);
+        // Nobody else's authority is looked at.
+        fs::write(&renewal.keyring.key, "x").unwrap();
+        assert_eq!(renewal.look(&names(&["desk"]), now() - 30 * DAY).unwrap(), Outcome::Kept);
     }
 
     #[test]

@@ -216,6 +216,7 @@ impl Making {
             guests: self.guests().len() - departed.len(),
             departed,
         };
+        notes.extend(rules.policy.cautions());
         Ok((rules, notes))
     }
 
@@ -240,8 +241,7 @@ impl Making {
         };
         let explained =
             |refusal: config::Refusal| refusal.error(&self.settings, &config_flag(&self.settings.file));
-        let mut warnings = config::start_gate(&self.settings, &accounts, everybody.map(|rule| rule.text()))
-            .map_err(explained)?;
+        let mut warnings = config::start_gate(&self.settings, &accounts, everybody).map_err(explained)?;
         match shortcut::refusal(&self.settings, &rules.policy, names::container_gateway()) {
             Some(refusal) if self.settings.security_override => {
                 warnings.push(config::Warning::Overridden(refusal));

@@ -5,35 +5,27 @@
 //! in two arenas, so that an entry costs its text and a few bytes. Guests are few, and known by their number.
 
 mod cover;
+mod family;
+mod opening;
+mod places;
 mod ranges;
 mod table;
+mod texts;
 
 use std::collections::BTreeMap;
 use std::fmt;
 use std::net::IpAddr;
-use std::sync::{Arc, OnceLock};
+use std::sync::OnceLock;
 
-use super::address::{IpPattern, Mask, Span};
+use super::address::{Everyone, IpPattern, Mask, Span};
 pub use cover::{Cover, CoverBuilder};
-use ranges::{Interval, Number, Ranges};
+use family::Family;
+pub use opening::Opening;
+pub use places::Place;
+use places::Places;
+use ranges::Interval;
 use table::{Found, NOBODY, Table};
-
-/// Where an entry was written.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
-pub struct Place {
-    /// The file, or the name of whatever else it came from (`INNKEEPER_WHITELIST`, `--whitelist`).
-    pub file: Arc<str>,
-    /// The line, counted from 1; 0 where there are no lines.
-    pub line: u32,
-}
-
-impl fmt::Display for Place {
-    /// `config.yaml:14`, or the name alone where there are no lines.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(&self.file)?;
-        if self.line > 0 { write!(f, ":{}", self.line) } else { Ok(()) }
-    }
-}
+use texts::Texts;
 
 /// The number of an entry, in the order of the list, from 0. Of no meaning to another list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
@@ -57,7 +49,6 @@ pub struct Whitelist {
     texts: Texts,
     places: Places,
     guests: BTreeMap<u32, Box<str>>,
-    open: Option<u32>,
     /// Made for whoever asks about many addresses.
     table: OnceLock<Table>,
 }
@@ -76,13 +67,13 @@ impl Whitelist {
     /// The same as [`Whitelist::find`] for each of many IPv4 `addresses`, given as numbers; `entries` has room for as
     /// many. Faster where there are thousands to ask about: the first question makes a table of its own.
     pub fn find_all(&self, addresses: &[u32], entries: &mut [Option<EntryId>]) {
-        if !self.v4.masks.is_empty() {
+        let Some(ranges) = self.v4.only_ranges() else {
             for (&address, entry) in addresses.iter().zip(entries) {
                 *entry = self.v4.find(address).map(EntryId);
             }
             return;
-        }
-        let table = self.table.get_or_init(|| Table::new(&self.v4.ranges));
+        };
+        let table = self.table.get_or_init(|| Table::new(ranges));
         for (&address, entry) in addresses.iter().zip(entries) {
             *entry = match table.find(address) {
                 Found::Rule(rule) => (rule != NOBODY).then_some(EntryId(rule)),
@@ -115,11 +106,29 @@ impl Whitelist {
         self.len() == 0
     }
 
-    /// The entry by which the list keeps nobody out: the first that covers a whole family by itself, or
-    /// the one at the bottom of a family that several cover together (`0.0.0.0/1` and `128.0.0.0/1`).
+    /// Each family of which the list keeps nobody out, by one entry or by several together (`0.0.0.0/1` and
+    /// `128.0.0.0/1`); both in one where the same entries let in both.
     #[must_use]
-    pub fn covers_everyone(&self) -> Option<Rule<'_>> {
-        self.open.map(|index| self.rule(index))
+    pub fn openings(&self) -> Vec<Opening> {
+        let (v4, v6) = (&self.v4.open, &self.v6.open);
+        let by = |everyone, rules: &[u32]| Opening::by(everyone, rules.iter().map(|index| self.rule(*index)));
+        if v4 == v6 {
+            return by(Everyone::Both, v4).into_iter().collect();
+        }
+        by(Everyone::Ipv4, v4).into_iter().chain(by(Everyone::Ipv6, v6)).collect()
+    }
+
+    /// The first of the [`openings`](Self::openings): that of IPv4 tells more.
+    #[must_use]
+    pub fn covers_everyone(&self) -> Option<Opening> {
+        self.openings().into_iter().next()
+    }
+
+    /// What the writers of its entries may not have meant, beside the cautions of each entry: one line each, which
+    /// begins with the place of the first.
+    pub fn cautions(&self) -> impl Iterator<Item = String> {
+        let joint = self.openings().into_iter().filter(Opening::is_joint);
+        joint.map(|opening| format!("{}: {opening}", opening.place))
     }
 
     /// The entries in the order of the list.
@@ -183,14 +192,13 @@ impl<'a> Rule<'a> {
     /// The file it was written in, or whatever else it came from: as [`Rule::place`] has it, without a copy.
     #[must_use]
     pub fn file(&self) -> &'a str {
-        let places = &self.whitelist.places;
-        &places.files[places.run(self.index).file as usize]
+        self.whitelist.places.file(self.index)
     }
 
     /// The line in that file; 0 where there are no lines.
     #[must_use]
     pub fn line(&self) -> u32 {
-        self.whitelist.places.run(self.index).line_of(self.index)
+        self.whitelist.places.line(self.index)
     }
 
     /// Its number in the list, small enough to keep beside a decision.
@@ -304,195 +312,22 @@ impl WhitelistBuilder {
         let v4 = Family::new(self.v4, self.v4_masks);
         let v6 = Family::new(self.v6, self.v6_masks);
         self.texts.shrink();
-        self.places.runs.shrink_to_fit();
-        let open = v4.open.into_iter().chain(v6.open).min();
+        self.places.shrink();
         Whitelist {
             v4,
             v6,
             texts: self.texts,
             places: self.places,
             guests: self.guests,
-            open,
             table: OnceLock::new(),
         }
     }
 }
 
-/// The entries of one address family.
-#[derive(Clone, Debug)]
-struct Family<N> {
-    ranges: Ranges<N>,
-    /// By the first entry of each, so that a search may stop early.
-    masks: Vec<MaskGroup<N>>,
-    /// The entry that covers all of the family.
-    open: Option<u32>,
-}
-
-/// The entries that share a mask with holes.
-#[derive(Clone, Debug)]
-struct MaskGroup<N> {
-    mask: N,
-    first_rule: u32,
-    /// Value and entry, sorted, each value once.
-    values: Vec<(N, u32)>,
-}
-
-impl<N: Number> Family<N> {
-    fn new(intervals: Vec<Interval<N>>, masks: BTreeMap<N, Vec<(N, u32)>>) -> Self {
-        let alone =
-            intervals.iter().filter(|interval| interval.first == N::FIRST && interval.last == N::LAST);
-        let alone = alone.map(|interval| interval.rule).min();
-        let ranges = Ranges::new(intervals);
-        let masks = masks.into_iter().map(|(mask, mut values)| {
-            let first_rule = values.iter().map(|&(_, rule)| rule).min().unwrap_or(u32::MAX);
-            values.sort_unstable();
-            values.dedup_by_key(|&mut (value, _)| value);
-            values.shrink_to_fit();
-            MaskGroup { mask, first_rule, values }
-        });
-        let mut masks: Vec<_> = masks.collect();
-        masks.sort_unstable_by_key(|group| group.first_rule);
-        let open = alone.or_else(|| ranges.rule_of_all());
-        Self { ranges, masks, open }
-    }
-
-    #[inline]
-    fn find(&self, address: N) -> Option<u32> {
-        let found = self.ranges.find(address);
-        if self.masks.is_empty() { found } else { self.find_masked(address, found) }
-    }
-
-    fn find_masked(&self, address: N, found: Option<u32>) -> Option<u32> {
-        let mut found = found.unwrap_or(u32::MAX);
-        for group in &self.masks {
-            if group.first_rule >= found {
-                break;
-            }
-            if let Ok(index) = group.values.binary_search_by_key(&(address & group.mask), |&(value, _)| value)
-            {
-                found = found.min(group.values[index].1);
-            }
-        }
-        (found != u32::MAX).then_some(found)
-    }
-
-    fn nearest(&self, address: N) -> Option<u32> {
-        if let Some(rule) = self.find(address) {
-            return Some(rule);
-        }
-        let masked = self.masks.iter().flat_map(|group| {
-            let wanted = address & group.mask;
-            let above = group.values.partition_point(|&(value, _)| value < wanted);
-            // Sorted by value, the longest common prefix is beside the place of the wanted one.
-            let beside = [above.checked_sub(1), Some(above)].into_iter().flatten();
-            beside.filter_map(move |index| {
-                let &(value, rule) = group.values.get(index)?;
-                Some((wanted.common_prefix(value), rule))
-            })
-        });
-        let near = self.ranges.beside(address).into_iter().flatten().chain(masked);
-        near.max_by_key(|&(prefix, rule)| (prefix, std::cmp::Reverse(rule))).map(|(_, rule)| rule)
-    }
-
-    fn footprint(&self) -> usize {
-        let values: usize = self.masks.iter().map(|group| size_of_val(group.values.as_slice())).sum();
-        self.ranges.footprint() + size_of_val(self.masks.as_slice()) + values
-    }
-}
-
-impl<N> Default for Family<N> {
-    fn default() -> Self {
-        Self { ranges: Ranges::default(), masks: Vec::new(), open: None }
-    }
-}
-
-/// All texts, one behind the other, and where each ends.
-#[derive(Clone, Debug, Default)]
-struct Texts {
-    all: String,
-    ends: Vec<u32>,
-}
-
-impl Texts {
-    fn len(&self) -> usize {
-        self.ends.len()
-    }
-
-    fn push(&mut self, text: &str) {
-        self.all.push_str(text);
-        self.ends.push(u32::try_from(self.all.len()).expect("all texts together are below 4 GiB"));
-    }
-
-    fn text(&self, index: u32) -> &str {
-        let index = index as usize;
-        let start = index.checked_sub(1).map_or(0, |before| self.ends[before]);
-        &self.all[start as usize..self.ends[index] as usize]
-    }
-
-    fn shrink(&mut self) {
-        self.all.shrink_to_fit();
-        self.ends.shrink_to_fit();
-    }
-
-    fn footprint(&self) -> usize {
-        self.all.capacity() + self.ends.capacity() * size_of::<u32>()
-    }
-}
-
-/// The places, as runs of entries from lines that follow each other: a list with one entry a line is one.
-#[derive(Clone, Debug, Default)]
-struct Places {
-    files: Vec<Arc<str>>,
-    runs: Vec<Run>,
-}
-
-#[derive(Clone, Copy, Debug)]
-struct Run {
-    first_entry: u32,
-    file: u32,
-    line: u32,
-}
-
-impl Run {
-    /// The line of an entry of this run; without lines all have the same.
-    fn line_of(self, entry: u32) -> u32 {
-        if self.line == 0 { 0 } else { self.line.saturating_add(entry - self.first_entry) }
-    }
-}
-
-impl Places {
-    fn push(&mut self, entry: u32, place: &Place) {
-        if let Some(run) = self.runs.last()
-            && run.line_of(entry) == place.line
-            && self.files[run.file as usize] == place.file
-        {
-            return;
-        }
-        let known = self.files.iter().rposition(|file| *file == place.file);
-        let file = known.unwrap_or_else(|| {
-            self.files.push(Arc::clone(&place.file));
-            self.files.len() - 1
-        });
-        let file = u32::try_from(file).expect("there are no more files than entries");
-        self.runs.push(Run { first_entry: entry, file, line: place.line });
-    }
-
-    fn run(&self, entry: u32) -> Run {
-        self.runs[self.runs.partition_point(|run| run.first_entry <= entry) - 1]
-    }
-
-    fn place(&self, entry: u32) -> Place {
-        let run = self.run(entry);
-        Place { file: Arc::clone(&self.files[run.file as usize]), line: run.line_of(entry) }
-    }
-
-    fn footprint(&self) -> usize {
-        self.runs.capacity() * size_of::<Run>() + self.files.iter().map(|file| file.len()).sum::<usize>()
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use std::sync::Arc;
+
     use proptest::prelude::*;
 
     use super::*;
@@ -571,17 +406,49 @@ mod tests {
 
     #[test]
     fn a_list_for_everyone_is_noticed() {
-        let table: &[(&[&str], Option<&str>)] = &[
-            (&["127.0.0.1", "*"], Some("*")),
-            (&["10.0.0.1", "0.0.0.0/0"], Some("0.0.0.0/0")),
-            (&["::/0"], Some("::/0")),
-            (&["128.0.0.0/1", "0.0.0.0/1"], Some("0.0.0.0/1")),
-            (&["0.0.0.0-255.255.255.254"], None),
-            (&["10.0.0.0/8", "::1"], None),
+        let table: &[(&[&str], &str)] = &[
+            (&["127.0.0.1", "*"], "`*` lets in every address"),
+            (&["10.0.0.1", "0.0.0.0/0"], "`0.0.0.0/0` lets in every IPv4 address"),
+            (
+                &["::/0", "0.0.0.0/0"],
+                "`0.0.0.0/0` lets in every IPv4 address; `::/0` lets in every IPv6 address",
+            ),
+            (
+                &["::/0", "*", "0.0.0.0/1", "128.0.0.0/1"],
+                "`*` lets in every IPv4 address; `::/0` lets in every IPv6 address",
+            ),
+            (
+                &["128.0.0.0/1", "127.0.0.1", "0.0.0.0/1"],
+                "`128.0.0.0/1` and `0.0.0.0/1` let in every IPv4 address, taken together",
+            ),
+            (&["8000::/1", "::/1"], "`8000::/1` and `::/1` let in every IPv6 address, taken together"),
+            (
+                &["0.0.0.0/2", "64.0.0.0/2", "128.0.0.0/2", "192.0.0.0/3", "224.0.0.0/3"],
+                "`0.0.0.0/2`, `64.0.0.0/2`, `128.0.0.0/2` and 2 others let in every IPv4 address, taken together",
+            ),
+            (
+                &["0.0.0.0/2", "64.0.0.0-191.255.255.255", "224.0.0.0/3", "192.0.0.0/3"],
+                "`0.0.0.0/2`, `64.0.0.0-191.255.255.255`, `224.0.0.0/3` and 1 other let in every IPv4 address, taken \
+                 together",
+            ),
+            (&["0.0.0.0-255.255.255.254"], ""),
+            (&["0.0.0.0/1", "129.0.0.0/8"], ""),
+            (&["10.0.0.0/8", "::1"], ""),
         ];
         for (texts, expected) in table {
-            assert_eq!(list(texts).covers_everyone().map(|rule| rule.text()), *expected, "{texts:?}");
+            let list = list(texts);
+            let told: Vec<String> = list.openings().iter().map(ToString::to_string).collect();
+            assert_eq!(told.join("; "), *expected, "{texts:?}");
+            let joint: Vec<String> =
+                told.into_iter().filter(|told| told.ends_with("taken together")).collect();
+            let cautions: Vec<String> = list.cautions().collect();
+            assert_eq!(cautions.len(), joint.len(), "{texts:?}");
         }
+        let list = list(&["10.0.0.1", "128.0.0.0/1", "0.0.0.0/1"]);
+        assert_eq!(
+            list.cautions().collect::<Vec<_>>(),
+            ["config.yaml:11: `128.0.0.0/1` and `0.0.0.0/1` let in every IPv4 address, taken together"]
+        );
     }
 
     #[test]

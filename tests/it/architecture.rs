@@ -37,7 +37,6 @@ const DOORS: &[(&str, &[&str])] = &[
     (
         "base64",
         &[
-            "src/policy/account.rs",
             "src/policy/account/",
             "src/cert/",
             "src/gateway/page.rs",

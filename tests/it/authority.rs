@@ -305,6 +305,44 @@ fn a_server_renews_what_is_due_before_it_listens() {
     assert!(leaf.until > now + Duration::from_hours(24 * 390));
 }
 
+/// The clock was fast by a month when everything was made, or is slow by as much now.
+#[test]
+fn what_was_made_under_a_clock_that_was_fast() {
+    let folder = Folder::with(&[("config.yaml", "port: 0\nssl: {enabled: true}\n")]);
+    let then = SystemTime::now() + Duration::from_hours(24 * 30);
+    let authority = Authority::create(&renewal::own(), &[], then).unwrap();
+    let pair = authority.issue(&Names { given: Vec::new(), own: renewal::own() }, then).unwrap();
+    fs::create_dir(folder.path("certs")).unwrap();
+    for (name, text) in [
+        ("authority.pem", &authority.files().certificate),
+        ("authority.key", &authority.files().key),
+        ("cert.pem", &pair.certificate),
+        ("privkey.pem", &pair.key),
+    ] {
+        fs::write(folder.path("certs").join(name), text).unwrap();
+    }
+    // Not readable by others, of which `cert check` would tell.
+    #[cfg(unix)]
+    {
+        use std::os::unix::fs::PermissionsExt as _;
+        for key in ["certs/authority.key", "certs/privkey.pem"] {
+            fs::set_permissions(folder.path(key), fs::Permissions::from_mode(0o600)).unwrap();
+        }
+    }
+    let mut talk = Talk::about(&folder);
+    talk.told(&["cert", "create", "--apply"]);
+    assert_eq!(fs::read(folder.path("certs/cert.pem")).unwrap(), pair.certificate.as_bytes());
+    let checked = folder.told(&["cert", "check"], &[]);
+    let problem: Vec<&str> =
+        checked.lines().skip_while(|line| !line.starts_with("problem: ")).take(3).collect();
+    talk.text += &masked(&problem.join("\n"), &folder);
+    talk.text += "\n";
+    talk.told(&["cert", "create", "--apply", "--force"]);
+    assert!(folder.text("certs/authority.pem") != authority.files().certificate);
+    assert!(leaf(&folder).from < SystemTime::now());
+    golden("authority-clock.txt", &talk.text);
+}
+
 #[test]
 fn the_keys_are_no_files_of_a_folder_that_is_served() {
     let server = Innkeeper::start_with("", "root: .", &[("index.html", b"hello")]);

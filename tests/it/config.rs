@@ -13,6 +13,7 @@ use innkeeper::config::{
     Settings, Source, Syntax, Value, Variables, Warning, find, start_gate, write_default,
 };
 use innkeeper::error::Error;
+use innkeeper::policy::whitelist::{Place, WhitelistBuilder};
 
 use crate::it::harness::folder::{Folder, golden};
 
@@ -473,8 +474,28 @@ fn the_gate_refuses_an_open_app() {
     assert_eq!(gate("whitelistMode: false\n", &[], None), Ok(vec![]));
     assert_eq!(gate("listen: true\n", &[], None), Ok(vec![]));
     assert_eq!(gate("listen: true\nwhitelist: []\n", &[], None), Ok(vec![]));
-    let everybody = Warning::EverybodyListed("0.0.0.0/0".to_owned());
-    assert_eq!(gate("listen: true\n", &[], Some("0.0.0.0/0")), Ok(vec![everybody]));
+    let opened = |entries: &[&str]| {
+        let mut list = WhitelistBuilder::new();
+        for (entry, line) in entries.iter().zip(1..) {
+            let place = Place { file: "config.yaml".into(), line };
+            list.pattern(&entry.parse().unwrap(), entry, place);
+        }
+        list.build().covers_everyone().unwrap()
+    };
+    for (entries, expected) in [
+        (&["0.0.0.0/0"][..], "`0.0.0.0/0` in the whitelist lets everybody in, and no password is asked for"),
+        (
+            &["0.0.0.0/1", "128.0.0.0/1"],
+            "`0.0.0.0/1` and `128.0.0.0/1` in the whitelist together let everybody in, and no password is asked for",
+        ),
+    ] {
+        let everybody = Warning::EverybodyListed(opened(entries));
+        assert_eq!(everybody.to_string(), expected);
+        assert_eq!(gate("listen: true\n", &[], Some(opened(entries))), Ok(vec![everybody]));
+        // As with one entry, a password is enough.
+        let asked = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\n";
+        assert_eq!(gate(asked, &[], Some(opened(entries))), Ok(vec![]));
+    }
     // Open, unless accounts protect the app and every admin has a password.
     let open = "listen: true\nwhitelistMode: false\n";
     assert_eq!(gate(open, &open_admin, None), Err(Refusal::Open));

@@ -266,6 +266,18 @@ fn guests_beside_a_whitelist_txt() {
     golden("guests-beside.txt", &masked(&told));
 }
 
+/// Guests who are everybody are refused; with the list in its halves it is only told.
+#[test]
+fn everybody_with_the_list() {
+    let folder = Folder::with(&[("config.yaml", "whitelist: [0.0.0.0/1, 127.0.0.1]\n")]);
+    let mut told = String::new();
+    told += &folder.told(&["whitelist", "add", "128.0.0.0/2", "--for", "8h"], &[]);
+    told += &folder.told(&["whitelist", "add", "192.0.0.0/2", "--for", "8h"], &[]);
+    told += &folder.told(&["whitelist", "add", "203.0.113.9", "::/1", "--for", "2d"], &[]);
+    told += &folder.told(&["whitelist", "add", "8000::/1"], &[]);
+    golden("guests-everybody.txt", &masked(&told));
+}
+
 #[test]
 fn bad_guests() {
     let mut told = String::new();

@@ -115,6 +115,27 @@ fn every_kind_of_settings() {
         &[&["192.168.0.7"]],
     );
     with(&[("config.yaml", &format!("{list}innkeeper: {{requireHttps: true}}\n"))], &[&["192.168.0.7"]]);
+    // Who comes over https to a proxy of ours has come over https.
+    let behind =
+        |proxy: &'static str, header: &'static str| ["192.168.0.7", "--peer", proxy, "--header", header];
+    let proxied = "innkeeper:\n  requireHttps: true\n  trustedProxies: [192.168.0.2]\n";
+    with(
+        &[("config.yaml", &format!("{list}{proxied}"))],
+        &[
+            &["192.168.0.7", "--peer", "192.168.0.2"],
+            &behind("192.168.0.2", "X-Forwarded-Proto: https"),
+            &behind("192.168.0.2", "x-forwarded-proto: https, http"),
+            &behind("192.168.0.3", "X-Forwarded-Proto: https"),
+            &["192.168.0.7", "--header", "X-Forwarded-Proto: https"],
+        ],
+    );
+    with(
+        &[("config.yaml", &format!("{list}innkeeper: {{trustedProxies: [192.168.0.2]}}\n"))],
+        &[
+            &behind("192.168.0.2", "X-Forwarded-Proto: https"),
+            &behind("192.168.0.2", "X-Forwarded-Proto: http"),
+        ],
+    );
     with(
         &[("config.yaml", &format!("{list}hostWhitelist: {{enabled: true, hosts: [tavern.example]}}\n"))],
         &[

@@ -95,6 +95,58 @@ fn which_list_is_edited() {
     golden("whitelist-which.txt", &text);
 }
 
+/// Several entries that leave no gap are as wide as the one that would say the same, and told where that one is.
+#[test]
+fn everybody_in_parts() {
+    let now = "listen: true\nwhitelist: [127.0.0.1, ::1]\n";
+    let mut text = String::new();
+    let mut session = |content: &str, steps: &[&[&str]]| {
+        let folder = Folder::with(&[("config.yaml", content)]);
+        let _ = write!(text, "--- config.yaml\n{content}");
+        for step in steps {
+            text += &folder.told(step, &[]);
+        }
+    };
+    // One entry, to compare with.
+    session(
+        now,
+        &[&["whitelist", "add", "0.0.0.0/0"], &["config", "check"], &["whitelist", "test", "8.8.8.8"]],
+    );
+    session(
+        now,
+        &[
+            &["whitelist", "add", "128.0.0.0/1"],
+            &["whitelist", "add", "0.0.0.0/1", "--dry-run"],
+            &["whitelist", "add", "0.0.0.0/1"],
+            // Told once.
+            &["whitelist", "add", "64.0.0.0-192.0.0.0"],
+            &["config", "check"],
+            &["config", "check", "--json"],
+            &["whitelist", "test", "8.8.8.8"],
+            &["whitelist", "add", "::/1", "8000::/1"],
+            &["whitelist", "remove", "0.0.0.0/1", "128.0.0.0/1"],
+            &["config", "check"],
+        ],
+    );
+    // All but one address.
+    session(now, &[&["whitelist", "add", "0.0.0.0/1", "128.0.0.0-255.255.255.254"], &["config", "check"]]);
+    // More than are named.
+    session(
+        "listen: true\nwhitelist:\n  - ::1\n  - 0.0.0.0/2\n  - 64.0.0.0/2\n  - 128.0.0.0/2\n  - 192.0.0.0/3\n",
+        &[&["whitelist", "add", "224.0.0.0/3"], &["config", "check"]],
+    );
+    // Where a password is asked for it is told as well, and so are proxies that anybody can pose as.
+    session(
+        "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\nwhitelist: [0.0.0.0/1, 128.0.0.0/1]\n",
+        &[&["whitelist", "test", "8.8.8.8"]],
+    );
+    session(
+        "innkeeper:\n  trustedProxies: [::/1, '8000::/1']\n",
+        &[&["config", "check"], &["whitelist", "test", "::1"]],
+    );
+    golden("whitelist-everybody.txt", &text);
+}
+
 /// Settings in many shapes. `…` stands where a line with the entry `10.0.0.7` comes, written so.
 const SHAPES: &[(&str, &str)] = &[
     ("indented.yaml", "a: 1\nwhitelist:\n  - ::1\n  - 127.0.0.1\n…  - 10.0.0.7\n…port: 1\n"),

@@ -2,7 +2,7 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{LEAF_LIFE, Name, Names, Root, days, validity};
+use super::{Age, LEAF_LIFE, Name, Names, Root, days, validity};
 use crate::cert::Pair;
 
 /// What the server's own certificate says.
@@ -47,7 +47,7 @@ impl Leaf {
     #[must_use]
     pub fn due(&self, own: &[Name], root: &Root, now: SystemTime) -> Due {
         // A clock that is slow signs nothing, as that would have to be signed again when it is set.
-        if now < root.from || now >= root.until {
+        if root.age(now) != Age::Alive {
             return Due::NotYet;
         }
         if now < self.from {

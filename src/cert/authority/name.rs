@@ -9,9 +9,15 @@ use x509_parser::certificate::X509Certificate;
 use x509_parser::extensions::GeneralName;
 
 use super::Root;
+use crate::cert::host;
 use crate::error::Error;
 
-/// An address or a host name that a browser may ask for.
+/// An address or a host name that a certificate of ours may be for.
+///
+/// Each is an [`inspection::name::Name`] too, and not the other way round: what is made here keeps to what RFC 5280 lets
+/// a certificate say and names single computers, while others' certificates are good for more.
+///
+/// [`inspection::name::Name`]: crate::cert::inspection::name::Name
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Name {
     /// `192.168.0.2`, never an IPv4 address in the form of an IPv6 one.
@@ -22,19 +28,10 @@ pub enum Name {
 
 impl Name {
     fn host(text: &str) -> Option<Self> {
-        let text = text.strip_suffix('.').unwrap_or(text).to_ascii_lowercase();
-        let plain = |byte: u8| byte.is_ascii_alphanumeric() || matches!(byte, b'-' | b'_');
-        let label = |label: &str| {
-            (1..=63).contains(&label.len())
-                && label.bytes().all(plain)
-                && !label.starts_with('-')
-                && !label.ends_with('-')
-        };
-        // All digits in the last one would make it an address to browsers (URL standard, "ends in a number").
-        let last = text.rsplit('.').next().unwrap_or_default();
-        let is_number = last.bytes().all(|byte| byte.is_ascii_digit());
-        let is_host = text.len() <= 253 && text.split('.').all(label) && !is_number;
-        is_host.then_some(Self::Host(text))
+        let host = host::host(text)?;
+        // RFC 5280 section 4.2.1.6: a label begins and ends with a letter or a digit.
+        let is_plain = host.split('.').all(|label| !label.starts_with('-') && !label.ends_with('-'));
+        is_plain.then_some(Self::Host(host))
     }
 
     /// Whether an authority that may vouch for this host, and so for all below it, could vouch for strangers' servers.
@@ -91,6 +88,7 @@ impl FromStr for Name {
 }
 
 impl From<IpAddr> for Name {
+    /// In the form in which visitors come by it, to a socket of both families too.
     fn from(address: IpAddr) -> Self {
         Self::Address(address.to_canonical())
     }

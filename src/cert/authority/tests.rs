@@ -225,6 +225,8 @@ fn when_it_is_time_for_the_next() {
     ] {
         assert_eq!(leaf.due(&own(), root, at), expected, "{at:?}");
     }
+    let ages = [root.begins() - second, root.begins(), root.until() - second, root.until()];
+    assert_eq!(ages.map(|at| root.age(at)), [Age::Unborn, Age::Alive, Age::Alive, Age::Over]);
     // What it may not vouch for is not missed, and neither is what is gone.
     assert_eq!(leaf.due(&names(&["desk", "198.51.100.2"]), root, now()), Due::NotYet);
     let moved = names(&["desk", "192.168.0.3", "desk.local", "10.0.0.3"]);

@@ -62,14 +62,10 @@ fn word(file: &str) -> String {
 pub(super) fn of(finding: &Finding, place: &Place, origin: Origin) -> Vec<String> {
     match finding {
         Finding::Refused { error, .. } => error.hints().to_vec(),
-        Finding::Unreadable => vec!["ask whoever runs that server".to_owned()],
+        Finding::Unreadable => one("ask whoever runs that server"),
         Finding::PlainHttp => plain(place),
         Finding::KeyExposed(exposure) => vec![close(exposure)],
-        Finding::NotYetValid { .. } => {
-            let mut fixes = vec!["see whether the clock of this computer is right: `date`".to_owned()];
-            fixes.extend(renewal(place, origin));
-            fixes
-        }
+        Finding::NotYetValid { .. } => clock_or_renewal(place, origin),
         Finding::Expired { .. }
         | Finding::ExpiresSoon { .. }
         | Finding::LongLife { limit: Limit::Apple | Limit::Public, .. }
@@ -86,82 +82,60 @@ pub(super) fn of(finding: &Finding, place: &Place, origin: Origin) -> Vec<String
         | Finding::AuthorityAsServer
         | Finding::BrokenPath { .. } => renewal(place, origin),
         Finding::LongLife { limit: Limit::Advised, .. } => {
-            vec![
-                "nothing for now; shorter lives are renewed by themselves with `innkeeper cert create`"
-                    .to_owned(),
-            ]
+            one("nothing for now; shorter lives are renewed by themselves with `innkeeper cert create`")
         }
-        Finding::IgnoredWildcard { .. } => match origin {
-            Origin::Public => vec!["name each host in the next one".to_owned()],
-            Origin::Own => create(place, ", which names each host"),
-        },
+        Finding::IgnoredWildcard { .. } => each_host(place, origin),
         Finding::BareName { above, .. } => with_name(above, place, origin).into_iter().take(1).collect(),
         Finding::NameMissing { name, .. } => with_name(&name.to_string(), place, origin),
         Finding::OwnNamesMissing { names, instead } => own_names(names, instead.as_deref(), place, origin),
-        Finding::SelfSigned { .. } => match place {
-            Place::Files { .. } => vec![format!(
-                "for one that devices can trust: `innkeeper cert create --apply{flag}`, then `innkeeper cert trust{flag}`",
-                flag = place.flag()
-            )],
-            Place::Port { .. } => {
-                vec!["compare the fingerprint with that of the server before you go on".to_owned()]
-            }
-        },
-        Finding::OwnAuthority { name, .. } if name.starts_with("Innkeeper") => {
-            vec![format!("`innkeeper cert trust{}` says how, for each system", place.flag())]
-        }
-        Finding::OwnAuthority { sent, .. } => {
-            let mut fixes = vec!["install the authority's certificate on each device".to_owned()];
-            if !sent {
-                fixes.push(
-                    "if there is an authority between the two, append its certificate to the file".to_owned(),
-                );
-            }
-            fixes
-        }
-        Finding::MissingIntermediate { url, .. } => vec![
-            format!("append it: `curl -s {} | openssl x509 -inform der >> {}`", quoted(url), place.cert()),
-            "or use the file with the whole chain: Let's Encrypt calls it `fullchain.pem`".to_owned(),
-        ],
+        Finding::SelfSigned { .. } => self_signed(place),
+        Finding::OwnAuthority { name, sent, .. } => trust(name, *sent, place),
+        Finding::MissingIntermediate { url, .. } => append(url, place),
         Finding::ChainOutOfDate { .. } | Finding::BrokenSignature { subject: Some(_), .. } => {
-            vec!["take the chain anew from whoever signed the certificate".to_owned()]
+            one("take the chain anew from whoever signed the certificate")
         }
-        Finding::ForgedLink { .. } => vec![
-            "take both from the same place: that authority has been made anew since, with the same name"
-                .to_owned(),
-        ],
-        Finding::WrongOrder { order } => {
-            let numbers: Vec<String> = order.iter().map(ToString::to_string).collect();
-            vec![format!(
-                "put them in this order, each followed by the one that signed it: {}",
-                numbers.join(", ")
-            )]
+        Finding::ForgedLink { .. } => {
+            one("take both from the same place: that authority has been made anew since, with the same name")
         }
-        Finding::Stray { .. } => vec!["take it out of the file".to_owned()],
-        Finding::RootSent { .. } => {
-            vec!["take it out of the file to send a little less; it does no harm".to_owned()]
-        }
+        Finding::WrongOrder { order } => vec![sort(order)],
+        Finding::Stray { .. } => one("take it out of the file"),
+        Finding::RootSent { .. } => one("take it out of the file to send a little less; it does no harm"),
         Finding::OldProtocols { .. } | Finding::NoModernProtocol => {
-            vec!["set that server to TLS 1.2 and 1.3; Innkeeper takes no others".to_owned()]
+            one("set that server to TLS 1.2 and 1.3; Innkeeper takes no others")
         }
     }
+}
+
+fn one(fix: &str) -> Vec<String> {
+    vec![fix.to_owned()]
+}
+
+fn clock_or_renewal(place: &Place, origin: Origin) -> Vec<String> {
+    let mut fixes = one("see whether the clock of this computer is right: `date`");
+    fixes.extend(renewal(place, origin));
+    fixes
 }
 
 /// A certificate that is better than this one.
 fn renewal(place: &Place, origin: Origin) -> Vec<String> {
     match (origin, place) {
-        (Origin::Public, _) => {
-            vec!["renew it where it came from: for Let's Encrypt `certbot renew`".to_owned()]
-        }
+        (Origin::Public, _) => one("renew it where it came from: for Let's Encrypt `certbot renew`"),
         (Origin::Own, Place::Files { .. }) => create(place, ""),
         (Origin::Own, Place::Port { .. }) => {
-            vec!["make a new one on that computer: `innkeeper cert create --apply`".to_owned()]
+            one("make a new one on that computer: `innkeeper cert create --apply`")
         }
     }
 }
 
 fn create(place: &Place, what: &str) -> Vec<String> {
     vec![format!("make a new one{what}: `innkeeper cert create --apply{}`", place.flag())]
+}
+
+fn each_host(place: &Place, origin: Origin) -> Vec<String> {
+    match origin {
+        Origin::Public => one("name each host in the next one"),
+        Origin::Own => create(place, ", which names each host"),
+    }
 }
 
 fn with_name(name: &str, place: &Place, origin: Origin) -> Vec<String> {
@@ -191,6 +165,39 @@ fn own_names(names: &[Name], instead: Option<&str>, place: &Place, origin: Origi
         fixes.insert(0, format!("make one that names them: `{new}`"));
     }
     fixes
+}
+
+fn self_signed(place: &Place) -> Vec<String> {
+    match place {
+        Place::Files { flag, .. } => vec![format!(
+            "for one that devices can trust: `innkeeper cert create --apply{flag}`, then `innkeeper cert trust{flag}`"
+        )],
+        Place::Port { .. } => one("compare the fingerprint with that of the server before you go on"),
+    }
+}
+
+/// For an authority that clients do not come with. `sent`: its certificate is in the file.
+fn trust(name: &str, sent: bool, place: &Place) -> Vec<String> {
+    if name.starts_with("Innkeeper") {
+        return vec![format!("`innkeeper cert trust{}` says how, for each system", place.flag())];
+    }
+    let mut fixes = one("install the authority's certificate on each device");
+    if !sent {
+        fixes.push("if there is an authority between the two, append its certificate to the file".to_owned());
+    }
+    fixes
+}
+
+fn append(url: &str, place: &Place) -> Vec<String> {
+    vec![
+        format!("append it: `curl -s {} | openssl x509 -inform der >> {}`", quoted(url), place.cert()),
+        "or use the file with the whole chain: Let's Encrypt calls it `fullchain.pem`".to_owned(),
+    ]
+}
+
+fn sort(order: &[usize]) -> String {
+    let numbers: Vec<String> = order.iter().map(ToString::to_string).collect();
+    format!("put them in this order, each followed by the one that signed it: {}", numbers.join(", "))
 }
 
 fn close(exposure: &Exposure) -> String {

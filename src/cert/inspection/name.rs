@@ -5,9 +5,15 @@ use std::fmt;
 use std::net::{IpAddr, Ipv6Addr};
 use std::str::FromStr;
 
+use crate::cert::{authority, host};
 use crate::error::Error;
 
 /// A host as visitors type it: a name in lower case without the last dot, or an address.
+///
+/// Wider than an [`authority::Name`], which becomes one of these: a name is looked for as a browser would, whether or
+/// not it should have been issued. So one with a dash at the edge of a label is a name, a part of the internet (`dev`)
+/// too, and an address stays in the form in which it was typed: to a browser, which compares bytes, `::ffff:10.0.0.1`
+/// is another than `10.0.0.1`.
 #[derive(Clone, Debug, PartialEq, Eq, Hash)]
 pub enum Name {
     /// `desk.local`.
@@ -30,16 +36,24 @@ impl FromStr for Name {
         if let Ok(address) = written.parse() {
             return Ok(Self::Address(address));
         }
-        let name = written.strip_suffix('.').unwrap_or(written).to_ascii_lowercase();
-        if !name.is_ascii() {
+        if !written.is_ascii() {
             return Err(Error::new(format!("the host name `{written}` is not ASCII"))
                 .hint("write it as browsers send it: `xn--…`"));
         }
-        if is_dns(&name) {
+        if let Some(name) = host::host(written) {
             return Ok(Self::Dns(name));
         }
         Err(Error::new(format!("`{written}` is no host name"))
             .hint("without `https://`, port and path: `desk.local`"))
+    }
+}
+
+impl From<authority::Name> for Name {
+    fn from(name: authority::Name) -> Self {
+        match name {
+            authority::Name::Address(address) => Self::Address(address),
+            authority::Name::Host(host) => Self::Dns(host),
+        }
     }
 }
 
@@ -50,16 +64,6 @@ impl fmt::Display for Name {
             Self::Address(address) => address.fmt(f),
         }
     }
-}
-
-/// Letters, digits, dashes and underscores between dots.
-fn is_dns(name: &str) -> bool {
-    let label = |label: &str| {
-        !label.is_empty()
-            && label.len() <= 63
-            && label.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-' || byte == b'_')
-    };
-    name.len() <= 253 && name.split('.').all(label)
 }
 
 /// One entry of `subjectAltName`.
@@ -96,7 +100,9 @@ impl Entry {
             return None;
         }
         Some(match entry.strip_prefix("*.") {
-            Some(above) if above.contains('.') && is_dns(above) => Wildcard::Counts { above },
+            Some(above) if above.contains('.') && host::host(above).as_deref() == Some(above) => {
+                Wildcard::Counts { above }
+            }
             _ => Wildcard::Ignored,
         })
     }
@@ -143,6 +149,12 @@ mod tests {
             ("https://desk", "`https://desk` is no host name"),
             ("a..b", "`a..b` is no host name"),
             ("", "`` is no host name"),
+            // An address to browsers, in a form that nobody should type.
+            ("127.1", "`127.1` is no host name"),
+            ("10.0.0.300", "`10.0.0.300` is no host name"),
+            ("::ffff:10.0.0.1", "::ffff:10.0.0.1"),
+            ("-a.example", "-a.example"),
+            ("dev", "dev"),
         ];
         for (written, expected) in cases {
             assert_eq!(read(written), expected);

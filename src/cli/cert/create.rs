@@ -59,7 +59,7 @@ pub(super) fn command() -> Command {
         .arg(switch("apply", "Turn https on in the settings").conflicts_with("remove"))
         .arg(switch("force", "Put other files aside that are in the way, or make a new authority; remove without being asked"))
         .arg(switch("dry-run", "Only say what would be done"))
-        .arg(switch("remove", "Delete the authority and the certificate again, and turn https off"))
+        .arg(switch("remove", "Delete the authority and the certificate again, and take back what --apply has set"))
 }
 
 /// What was given.

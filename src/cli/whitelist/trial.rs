@@ -35,7 +35,8 @@ pub enum Trial {
 pub struct TrialRequest {
     /// `--peer`: the proxy that passes the request on and appends the address to `X-Forwarded-For`.
     pub peer: Option<String>,
-    /// `--forwarded` and `--header`: name and value of what the client itself sends.
+    /// `--forwarded` and `--header`: name and value of what the client itself sends, and of the proxy's
+    /// `X-Forwarded-Proto`.
     pub fields: Vec<(String, String)>,
     /// `--host`: what it asks for.
     pub host: Option<String>,
@@ -77,7 +78,8 @@ pub(super) fn command() -> Command {
              address and the entry that lets it in, or `-`, with tabs between them. A line that holds no address is \
              told on stderr, and the others go on. It is the verdict on a client that connects itself.\n\n\
              Without --peer the address connects itself. With it the address is the client of that proxy, which adds \
-             it to the X-Forwarded-For of --forwarded, as proxies do.\n\n\
+             it to the X-Forwarded-For of --forwarded, as proxies do. One that ends TLS says so in a header of its own: \
+             `--header \"X-Forwarded-Proto: https\"`.\n\n\
              With --json: an array of objects with `address` (as it was typed), `client` (the address that counts), \
              `result` (`allowed`, `allowed-after-sign-in`, `refused`), `reason`, `command` (what changes a refusal, or \
              null) and `steps`, each with `step`, `outcome` (`passed`, `refused`, `noted`), `text` and, where entries of a \
@@ -95,7 +97,7 @@ pub(super) fn command() -> Command {
         .arg(text("peer", "ADDRESS", "The proxy that passes their requests on"))
         .arg(text("forwarded", "ADDRESSES", "The X-Forwarded-For that they send, such as \"10.0.0.9, 10.0.0.1\""))
         .arg(
-            text("header", "NAME: VALUE", "Another header that names a client, such as \"X-Real-IP: 10.0.0.9\"")
+            text("header", "NAME: VALUE", "Another header that a proxy writes, such as \"X-Real-IP: 10.0.0.9\"")
                 .action(ArgAction::Append),
         )
         .arg(text("host", "HOST", "The host that they ask for, such as tavern.example:8000"))

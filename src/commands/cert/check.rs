@@ -104,8 +104,9 @@ struct Wanted {
 impl Wanted {
     /// `asked`, and what this computer is called.
     fn of(asked: &[Name]) -> Self {
-        let names = names::own_names().into_iter().filter(|name| is_a_computer(name));
-        let names = names.filter_map(|name| name.parse().ok());
+        // What a certificate of ours could name: `dev` alone would be all of that part of the internet.
+        let names = names::own_names().into_iter().filter_map(|name| name.parse::<authority::Name>().ok());
+        let names = names.map(Name::from);
         let addresses = names::own_addresses().into_iter().filter(is_at_home).map(Name::Address);
         let mut own = vec![Name::Dns("localhost".to_owned())];
         for name in names.chain(addresses) {
@@ -121,11 +122,6 @@ impl Wanted {
         self.asked.retain(&is_open);
         self.own.retain(&is_open);
     }
-}
-
-/// Whether a certificate may name it: `dev` alone would be all of that part of the internet.
-fn is_a_computer(name: &str) -> bool {
-    name.parse::<authority::Name>().is_ok_and(|name| !name.is_top_level())
 }
 
 /// Whether people would type it at home: a public one changes, and has a name where it is used.

@@ -4,8 +4,9 @@ use std::fs;
 use std::path::{Path, PathBuf};
 use std::time::SystemTime;
 
+use super::undo::Undo;
 use super::{https, say, usual_keyring};
-use crate::cert::authority::{Authority, Due, Leaf, Name, Names};
+use crate::cert::authority::{Age, Authority, Due, Leaf, Name, Names};
 use crate::cli::SettingsThen;
 use crate::commands::sources::{Sources, Speech};
 use crate::error::{Error, Exit, quoted, quoted_file};
@@ -209,23 +210,38 @@ impl Plan {
         let new = || Authority::create(&names.own, &names.given, now);
         let Some(present) = present else { return Ok((new()?, Standing::New)) };
         let root = present.root();
-        let why = if root.until() <= now {
-            Some(format!("the authority `{}` was good until {}", root.name(), renewal::day(root.until())))
-        } else {
-            let outside = names.given.iter().find(|name| !root.permits(name));
-            outside.map(|name| format!("the authority `{}` may not vouch for `{name}`", root.name()))
+        let outside = || names.given.iter().find(|name| !root.permits(name));
+        let error = match (root.age(now), outside()) {
+            (Age::Alive, None) => return Ok((present, Standing::Kept)),
+            _ if wish.force => return Ok((new()?, Standing::Successor)),
+            (Age::Unborn, _) => Error::new(format!(
+                "the authority `{}` begins on {}, and today is {}",
+                root.name(),
+                renewal::day(root.begins()),
+                renewal::day(now)
+            ))
+            .hint("it was made under a clock that was fast, or the clock is slow now: see `date`"),
+            (Age::Over, _) => Error::new(format!(
+                "the authority `{}` was good until {}",
+                root.name(),
+                renewal::day(root.until())
+            )),
+            (Age::Alive, Some(outside)) => {
+                Error::new(format!("the authority `{}` may not vouch for `{outside}`", root.name()))
+            }
         };
-        match why {
-            None => Ok((present, Standing::Kept)),
-            Some(_) if wish.force => Ok((new()?, Standing::Successor)),
-            Some(why) => Err(Error::new(why).hint(format!(
-                "to make a new authority that may, which every device has to be told to trust then: {}",
-                wish.by_force()
-            ))),
-        }
+        let may = if outside().is_some() { " that may" } else { "" };
+        Err(error.hint(format!(
+            "to make a new authority{may}, which every device has to be told to trust then: {}",
+            wish.by_force()
+        )))
     }
 
     fn carry_out(&self, keyring: &Keyring, now: SystemTime) -> Result<(), Error> {
+        // First: what is put aside is found again, whenever this ends.
+        if !self.aside.is_empty() {
+            Undo::read(keyring)?.keep_aside(&self.aside, keyring)?;
+        }
         for (file, then) in &self.aside {
             fs::rename(file, then).map_err(|error| {
                 Error::new(format!("cannot put `{}` aside", file.display())).caused_by(error)

@@ -3,11 +3,12 @@
 use std::path::Path;
 
 use super::say;
+use super::undo::{Entry, Outcome, Undo};
 use crate::cli::SettingsThen;
 use crate::commands::place::{self, Editing, Place, Readers};
 use crate::commands::sources::{Sources, Speech};
-use crate::config::{Content, Settings};
-use crate::error::Error;
+use crate::config::{Content, Origin, Settings};
+use crate::error::{Error, quoted_file};
 use crate::gateway::keyring::Keyring;
 use crate::ui;
 
@@ -71,20 +72,25 @@ pub fn follow_up(
 
 fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Vec<String>, Vec<Error>> {
     let one = |error| vec![error];
+    // Before the file's, in the order of `--remove`. Nothing is there to lock where nothing was made.
+    let _locked = if dry_run { None } else { Some(keyring.lock().map_err(one)?) };
     let mut editing = Editing::open(sources)?;
     changeable(&editing.settings, keyring).map_err(one)?;
     // SillyTavern would speak https itself, and nobody would understand it.
     let own = editing.readers == Readers::Both;
     let place = if own { Place::Own } else { Place::InForce };
     let mut told = Vec::new();
+    let mut changes = Vec::new();
     for (setting, text) in differing(&editing.settings, keyring) {
         let ssl = &editing.settings.ssl;
         let before = if setting == FILES[0].0 { &ssl.cert_path } else { &ssl.key_path };
         let (verb, before) = (if dry_run { "Would set" } else { "Set" }, before.display());
         told.push(format!("{verb} `{setting}` to {text}, was {before}"));
-        editing.set(setting, &Content::Text(text.to_owned()), place).map_err(one)?;
+        changes
+            .extend(Entry::set(&mut editing, setting, &Content::Text(text.to_owned()), place).map_err(one)?);
     }
-    editing.set(ENABLED, &Content::Switch(true, "true".to_owned()), place).map_err(one)?;
+    let on = Content::Switch(true, "true".to_owned());
+    changes.extend(Entry::set(&mut editing, ENABLED, &on, place).map_err(one)?);
     let settings = editing.outcome()?;
     if !is_on(&settings, keyring) {
         let file = settings.file.display();
@@ -95,6 +101,8 @@ fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Ve
         ui::text(editing.difference());
         told.push(format!("Would turn on `{ENABLED}`: {}", settings.origin(ENABLED)));
     } else {
+        // First: what is changed can be taken back, whenever this ends.
+        Undo::read(keyring).and_then(|undo| undo.keep(&sources.file, changes, keyring)).map_err(one)?;
         editing.finish().map_err(one)?;
         told.push(format!("Turned on `{ENABLED}`: {}", settings.origin(ENABLED)));
     }
@@ -105,23 +113,79 @@ fn turn_on(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Ve
     Ok(told)
 }
 
-/// Turns https off, if it is on with the certificate of `keyring`.
-pub fn turn_off(sources: &Sources<'_>, keyring: &Keyring, dry_run: bool) -> Result<Vec<String>, Vec<Error>> {
+/// What is there when our certificate is gone.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum After {
+    /// No certificate.
+    Nothing,
+    /// The pair that was there before it.
+    Before,
+}
+
+/// Takes back what `--apply` has changed, but for what somebody has changed since, and turns https off if it is still on
+/// with the certificate of `keyring`.
+pub fn turn_off(
+    sources: &Sources<'_>,
+    keyring: &Keyring,
+    undo: &Undo,
+    after: After,
+    dry_run: bool,
+) -> Result<Vec<String>, Vec<Error>> {
     let one = |error| vec![error];
     let mut editing = Editing::open(sources)?;
-    if !is_on(&editing.settings, keyring) {
-        return Ok(Vec::new());
+    let was_on = is_on(&editing.settings, keyring);
+    let (mut told, mut outcomes) = (Vec::new(), Vec::new());
+    for entry in undo.entries(&sources.file) {
+        let ssl = &editing.settings.ssl;
+        if entry.setting == ENABLED && ssl.enabled && !was_on {
+            told.push(format!("Left `{ENABLED}` on: it is for {} by now", ssl.cert_path.display()));
+            continue;
+        }
+        outcomes.push((entry.setting.as_str(), entry.take_back(&mut editing).map_err(one)?));
     }
-    place::changeable(&editing.settings, ENABLED).map_err(one)?;
-    editing.set(ENABLED, &Content::Switch(false, "false".to_owned()), Place::InForce).map_err(one)?;
-    let settings = editing.outcome()?;
+    let mut settings = editing.outcome()?;
+    // Not by `--apply`.
+    if is_on(&settings, keyring) && after == After::Nothing {
+        place::changeable(&settings, ENABLED).map_err(one)?;
+        editing.set(ENABLED, &Content::Switch(false, "false".to_owned()), Place::InForce).map_err(one)?;
+        settings = editing.outcome()?;
+        outcomes.push((ENABLED, Outcome::Rewritten));
+    }
+    told.extend(outcomes.iter().filter_map(|(setting, outcome)| back(setting, outcome, &settings, dry_run)));
     if dry_run {
         ui::text(editing.difference());
-        return Ok(vec![format!("Would turn off `{ENABLED}`: {}", settings.origin(ENABLED))]);
+    } else {
+        editing.finish().map_err(one)?;
+        if was_on && !settings.ssl.enabled {
+            told.push("A server that runs goes on with https until its next start".to_owned());
+        }
     }
-    editing.finish().map_err(one)?;
-    Ok(vec![
-        format!("Turned off `{ENABLED}`: {}", settings.origin(ENABLED)),
-        "A server that runs goes on with https until its next start".to_owned(),
-    ])
+    for other in undo.others(&sources.file) {
+        let file = other.display();
+        let command = format!("innkeeper config set {ENABLED} false --config {}", quoted_file(&other));
+        told.push(format!("{file} was turned to this certificate too: `{command}`, if it still is"));
+    }
+    Ok(told)
+}
+
+/// What has become of one setting, if there is something to say.
+fn back(setting: &str, outcome: &Outcome, settings: &Settings, dry_run: bool) -> Option<String> {
+    let origin = settings.origin(setting);
+    let does = |did: &'static str, would: &'static str| if dry_run { would } else { did };
+    Some(match outcome {
+        Outcome::AsBefore => return None,
+        Outcome::Theirs { now: None } => format!("Left `{setting}` alone, which was taken out since"),
+        Outcome::Theirs { now: Some(now) } => format!("Left `{setting}` alone, which was set to {now} since"),
+        Outcome::Restored | Outcome::Rewritten if setting == ENABLED => match origin {
+            Origin::Default => {
+                format!("{} `{ENABLED}` out of the settings again", does("Took", "Would take"))
+            }
+            _ => format!("{} `{ENABLED}`: {origin}", does("Turned off", "Would turn off")),
+        },
+        Outcome::Restored | Outcome::Rewritten => {
+            let ssl = &settings.ssl;
+            let value = if setting == FILES[0].0 { &ssl.cert_path } else { &ssl.key_path };
+            format!("{} `{setting}` back to {}: {origin}", does("Set", "Would set"), value.display())
+        }
+    })
 }

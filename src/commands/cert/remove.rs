@@ -3,7 +3,9 @@
 use std::fs;
 use std::path::{Path, PathBuf};
 
+use super::https::After;
 use super::store::Store;
+use super::undo::Undo;
 use super::{https, say, usual_keyring};
 use crate::cert::authority::Root;
 use crate::commands::sources::{Sources, Speech};
@@ -40,10 +42,21 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     if !dry_run {
         keyring.sweep();
     }
+    let undo = Undo::read(&keyring).map_err(one)?;
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
+    let mut returning = undo.aside(&keyring);
+    returning.retain(|(_, was)| !foreign.contains(was));
+    let after = if returning.len() == 2 { After::Before } else { After::Nothing };
     // Settings first: a server that is started in between would miss the files.
-    let mut told = https::turn_off(sources, &keyring, dry_run)?;
+    let mut told = https::turn_off(sources, &keyring, &undo, after, dry_run)?;
     for file in &ours {
+        // The last.
+        if *file == keyring.authority {
+            told.extend(put_back(&returning, dry_run).map_err(one)?);
+            if !dry_run {
+                forget(&keyring).map_err(one)?;
+            }
+        }
         if !dry_run {
             fs::remove_file(file).map_err(|error| {
                 one(Error::new(format!("cannot delete `{}`", file.display())).caused_by(error))
@@ -69,6 +82,30 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         let _ = fs::remove_dir(folder);
     }
     Ok(Exit::Yes)
+}
+
+/// Gives files that were put aside the names that they had.
+fn put_back(returning: &[(PathBuf, PathBuf)], dry_run: bool) -> Result<Vec<String>, Error> {
+    let put = if dry_run { "Would put" } else { "Put" };
+    let back = |(is, was): &(PathBuf, PathBuf)| {
+        if !dry_run {
+            fs::rename(is, was).map_err(|error| {
+                Error::new(format!("cannot put `{}` back", is.display())).caused_by(error)
+            })?;
+        }
+        Ok(format!("{put} {} back, as {}", is.display(), was.display()))
+    };
+    returning.iter().map(back).collect()
+}
+
+/// Deletes what was kept for this, as it is taken back.
+fn forget(keyring: &Keyring) -> Result<(), Error> {
+    match fs::remove_file(&keyring.undo) {
+        Err(error) if error.kind() != std::io::ErrorKind::NotFound => {
+            Err(Error::new(format!("cannot delete `{}`", keyring.undo.display())).caused_by(error))
+        }
+        _ => Ok(()),
+    }
 }
 
 /// The files that are there.

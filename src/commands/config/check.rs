@@ -14,6 +14,7 @@ use crate::commands::opening::{self, Finding, Names};
 use crate::commands::sources::{Sources, Speech};
 use crate::config::Effective;
 use crate::error::{Error, Exit};
+use crate::policy::Addresses;
 use crate::ui;
 
 /// Checks the settings that are in force.
@@ -63,7 +64,11 @@ impl Findings {
         let flag = sources.config_flag();
         findings.problems.extend(trial.refused);
         let theirs = SillyTavern::read(&settings.file).ok().filter(SillyTavern::shares);
-        let said = entries::check(settings, &trial.resolved, &flag, &mut findings);
+        let mut said = entries::check(settings, &trial.resolved, &flag, &mut findings);
+        if let Some(Addresses::Listed(list)) = trial.rules.as_ref().map(|rules| &rules.policy.addresses) {
+            // Told of the list as a whole.
+            said.extend(list.cautions());
+        }
         // What else the server would tell about the lists.
         for note in trial.notes.iter().filter(|note| !said.contains(*note)) {
             findings.warn("list", Error::new(note.as_str()));

@@ -5,6 +5,7 @@ use std::time::{Duration, SystemTime};
 use super::super::sources::Sources;
 use super::Wanted;
 use super::editing::{Editing, GUESTS};
+use super::everybody::{self, Written};
 use super::known::{Known, covers};
 use super::list::{place, stay};
 use super::overlap::Overlap;
@@ -51,16 +52,21 @@ pub fn add(
         // First, so that the lines that are told stay.
         sweep(&mut editing, &mut guests, now)?;
     }
+    let mut new: Vec<Written<'_>> = Vec::new();
     for (text, entry) in entries {
         if let Some(why) = invitation.needless(&editing, &known, &guests, text, entry) {
             editing.notices.push(why);
             continue;
         }
         invitation.put(&mut editing, &mut guests, text, entry)?;
+        new.push((text, entry));
         if let Entry::Pattern(pattern) = entry {
             editing.warnings.extend(pattern.cautions().iter().map(ToString::to_string));
         }
     }
+    let present = everybody::listed(known.listed()).chain(everybody::invited(&editing.settings.guests, now));
+    let opened = everybody::completed(present, new.into_iter());
+    editing.warnings.extend(opened);
     if editing.is_changed() {
         editing.warn_of_disuse();
         let warning = "SillyTavern itself knows no guests: they come in through Innkeeper only";

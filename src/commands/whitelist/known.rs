@@ -34,6 +34,11 @@ impl Known {
         Self(list.entries.iter().map(listed).collect())
     }
 
+    /// The entries themselves.
+    pub fn listed(&self) -> &[Listed] {
+        &self.0
+    }
+
     /// How many there are.
     pub fn len(&self) -> usize {
         self.0.len()

@@ -2,22 +2,22 @@
 
 mod explanation;
 mod filter;
-mod line;
+mod request;
 
 use std::net::IpAddr;
 use std::time::{Duration, SystemTime};
 
 use self::explanation::Explanation;
+use self::request::{Request, plain_visit};
 use super::super::opening;
 use super::super::sources::{Sources, Speech};
-use crate::cli::{Trial, TrialRequest};
+use crate::cli::Trial;
 use crate::config::{Satisfy, Settings};
 use crate::error::{Error, Exit};
 use crate::gateway::rules::{Making, Resolved, Rules};
 use crate::gateway::{certificates, names};
 use crate::policy::address::parse_address;
-use crate::policy::client::{ForwardedHeaders, Header};
-use crate::policy::{Ambient, Decision, Denial, Policy, Standing, Visit};
+use crate::policy::{Decision, Denial, Policy, Standing, Visit};
 use crate::ui;
 
 /// Says who would be let in.
@@ -59,7 +59,7 @@ fn explain(
                 continue;
             }
         };
-        if !request.visit(address, served.secure, |visit| served.is_settled(visit)) {
+        if !request.visit(address, &served, |visit| served.is_settled(visit)) {
             served.look_up_container_hosts().map_err(|error| vec![error])?;
         }
         let explanation = Explanation::of(&served, request, text.trim(), address);
@@ -85,7 +85,7 @@ fn explain(
 struct Served {
     making: Making,
     rules: Rules,
-    /// Clients come over https.
+    /// Whoever connects comes over https.
     secure: bool,
     /// What names in the lists stand for.
     resolved: Resolved,
@@ -177,83 +177,6 @@ fn tell(notes: &[String]) {
             "and {} more of that kind; `innkeeper serve` tells all of them",
             notes.len() - MOST
         ));
-    }
-}
-
-/// The request that is made up for each address.
-struct Request<'a> {
-    /// The proxy that passes it on.
-    peer: Option<IpAddr>,
-    /// What the client itself sends, in that order.
-    fields: Vec<(Header, &'a str)>,
-    host: Option<&'a str>,
-    user: Option<&'a str>,
-}
-
-impl<'a> Request<'a> {
-    /// Reads what was typed.
-    ///
-    /// # Errors
-    /// Everything that is wrong with it.
-    fn of(typed: &'a TrialRequest) -> Result<Self, Vec<Error>> {
-        let mut errors = Vec::new();
-        let peer = typed.peer.as_deref().map(parse_address).transpose();
-        let peer = peer.unwrap_or_else(|error| {
-            errors.push(error);
-            None
-        });
-        let mut fields = Vec::new();
-        for (name, value) in &typed.fields {
-            match HEADERS.iter().find(|header| header.to_string().eq_ignore_ascii_case(name)) {
-                Some(header) => fields.push((*header, value.as_str())),
-                None => errors.push(unread(name)),
-            }
-        }
-        let (host, user) = (typed.host.as_deref(), typed.user.as_deref());
-        if errors.is_empty() { Ok(Self { peer, fields, host, user }) } else { Err(errors) }
-    }
-
-    /// Asks `answer` about a request of the client `address`. A proxy appends the address to `X-Forwarded-For`.
-    fn visit<T>(&self, address: IpAddr, secure: bool, answer: impl FnOnce(&Visit<'_>) -> T) -> T {
-        let appended = self.peer.map(|_| address.to_string());
-        let values = |wanted: Header| -> Vec<&[u8]> {
-            let sent = self.fields.iter().filter(|(header, _)| *header == wanted);
-            let appended = appended.as_deref().filter(|_| wanted == Header::XForwardedFor);
-            sent.map(|(_, value)| value.trim().as_bytes()).chain(appended.map(str::as_bytes)).collect()
-        };
-        let forwarded = ForwardedHeaders {
-            x_real_ip: values(Header::XRealIp),
-            cf_connecting_ip: values(Header::CfConnectingIp),
-            x_forwarded_for: values(Header::XForwardedFor),
-            forwarded: values(Header::Forwarded),
-            x_forwarded_proto: Vec::new(),
-        };
-        let host = self.host.map(str::as_bytes);
-        answer(&Visit { host, forwarded, ..plain_visit(self.peer.unwrap_or(address), secure) })
-    }
-}
-
-/// The headers that can name a client.
-const HEADERS: [Header; 4] =
-    [Header::XForwardedFor, Header::XRealIp, Header::CfConnectingIp, Header::Forwarded];
-
-fn unread(name: &str) -> Error {
-    let names = HEADERS.map(|header| format!("`{header}`")).join(", ");
-    Error::new(format!("the header `{}` names no client", name.escape_debug()))
-        .hint(format!("those that can are {names}"))
-}
-
-/// A request for the first page, of somebody who has not signed in.
-fn plain_visit<'a>(peer: IpAddr, secure: bool) -> Visit<'a> {
-    Visit {
-        peer,
-        secure,
-        method: "GET",
-        path: "/",
-        host: None,
-        authorization: None,
-        forwarded: ForwardedHeaders::default(),
-        ambient: Ambient::default(),
     }
 }
 

@@ -94,69 +94,101 @@ impl System {
             Obtained::Page(_) => "authority.crt".to_owned(),
             Obtained::File(path) => quoted(path),
         };
-        let mut steps = Vec::new();
-        match from {
-            Obtained::Page(page) if self == Self::Linux => steps.push(typed(
-                "Fetch the certificate",
-                format!("curl -o authority.crt {}", quoted(&format!("{page}/authority.pem"))),
-            )),
-            Obtained::Page(_) if self != Self::Ios => {
-                steps.push(told("Download the certificate authority.crt"));
-            }
-            _ => {}
-        }
-        match self {
-            Self::Ios => steps.extend([
-                told("In Safari, download the profile innkeeper.mobileconfig and allow it"),
-                told("Open Settings > General > VPN & Device Management, press the profile, then Install"),
-                told(&format!("Open Settings > General > About > Certificate Trust Settings and switch on {authority}")),
-            ]),
-            Self::Android => steps.extend([
-                told(
-                    "Open Settings > Security > Encryption & credentials > Install a certificate > CA certificate, \
-                     press Install anyway and choose the file",
-                ),
-                told(
-                    "Browsers believe it then; most apps do not, as they ignore what their users trust. Firefox wants \
-                     to be asked: Settings > About Firefox, press the picture five times, then Settings > Secret \
-                     Settings > Use third party CA certificates",
-                ),
-            ]),
-            Self::Windows => steps.push(typed(
-                "In a terminal, in the folder it lies in; or double-click it, Install Certificate, Place all \
-                 certificates in the following store: Trusted Root Certification Authorities",
-                format!("certutil -user -addstore Root {file}"),
-            )),
-            Self::Macos => steps.push(typed(
-                "In a terminal, in the folder it lies in",
-                format!("security add-trusted-cert -r trustRoot -p ssl -k ~/Library/Keychains/login.keychain-db {file}"),
-            )),
-            Self::Linux => steps.extend([
-                typed(
-                    "Debian, Ubuntu, Alpine",
-                    format!(
-                        "sudo install -m 644 {file} /usr/local/share/ca-certificates/innkeeper.crt && sudo \
-                         update-ca-certificates"
-                    ),
-                ),
-                typed("Fedora, Arch, openSUSE", format!("sudo trust anchor --store {file}")),
-            ]),
-            Self::Firefox => steps.push(told(&format!(
-                "Open Settings > Privacy & Security > View Certificates > Authorities > Import, choose {file} and tick \
-                 “Trust this CA to identify websites”. On Windows and macOS it also goes by the system's list"
-            ))),
-            // PEM has to be announced there.
-            Self::Chromium => steps.push(typed(
-                "With the package libnss3-tools (nss-tools on Fedora), then start the browser anew",
-                format!(
-                    "certutil -d sql:$HOME/.pki/nssdb -A -t \"C,,\" -n {}{} -i {file}",
-                    quoted(authority),
-                    if matches!(from, Obtained::File(_)) { " -a" } else { "" },
-                ),
-            )),
-        }
+        let mut steps = self.fetching(from);
+        steps.extend(match self {
+            Self::Ios => ios(authority),
+            Self::Android => android(),
+            Self::Windows => vec![windows(&file)],
+            Self::Macos => vec![macos(&file)],
+            Self::Linux => linux(&file),
+            Self::Firefox => vec![firefox(&file)],
+            Self::Chromium => vec![chromium(&file, from, authority)],
+        });
         steps
     }
+
+    /// How the certificate gets there, if it has to.
+    fn fetching(self, from: Obtained<'_>) -> Vec<Step> {
+        match from {
+            Obtained::Page(page) if self == Self::Linux => vec![typed(
+                "Fetch the certificate",
+                format!("curl -o authority.crt {}", quoted(&format!("{page}/authority.pem"))),
+            )],
+            // It gets a profile of its own.
+            Obtained::Page(_) if self != Self::Ios => vec![told("Download the certificate authority.crt")],
+            Obtained::Page(_) | Obtained::File(_) => Vec::new(),
+        }
+    }
+}
+
+fn ios(authority: &str) -> Vec<Step> {
+    vec![
+        told("In Safari, download the profile innkeeper.mobileconfig and allow it"),
+        told("Open Settings > General > VPN & Device Management, press the profile, then Install"),
+        told(&format!(
+            "Open Settings > General > About > Certificate Trust Settings and switch on {authority}"
+        )),
+    ]
+}
+
+fn android() -> Vec<Step> {
+    vec![
+        told(
+            "Open Settings > Security > Encryption & credentials > Install a certificate > CA certificate, \
+             press Install anyway and choose the file",
+        ),
+        told(
+            "Browsers believe it then; most apps do not, as they ignore what their users trust. Firefox wants \
+             to be asked: Settings > About Firefox, press the picture five times, then Settings > Secret \
+             Settings > Use third party CA certificates",
+        ),
+    ]
+}
+
+fn windows(file: &str) -> Step {
+    typed(
+        "In a terminal, in the folder it lies in; or double-click it, Install Certificate, Place all \
+         certificates in the following store: Trusted Root Certification Authorities",
+        format!("certutil -user -addstore Root {file}"),
+    )
+}
+
+fn macos(file: &str) -> Step {
+    typed(
+        "In a terminal, in the folder it lies in",
+        format!(
+            "security add-trusted-cert -r trustRoot -p ssl -k ~/Library/Keychains/login.keychain-db {file}"
+        ),
+    )
+}
+
+fn linux(file: &str) -> Vec<Step> {
+    vec![
+        typed(
+            "Debian, Ubuntu, Alpine",
+            format!(
+                "sudo install -m 644 {file} /usr/local/share/ca-certificates/innkeeper.crt && sudo \
+                 update-ca-certificates"
+            ),
+        ),
+        typed("Fedora, Arch, openSUSE", format!("sudo trust anchor --store {file}")),
+    ]
+}
+
+fn firefox(file: &str) -> Step {
+    told(&format!(
+        "Open Settings > Privacy & Security > View Certificates > Authorities > Import, choose {file} and tick \
+         “Trust this CA to identify websites”. On Windows and macOS it also goes by the system's list"
+    ))
+}
+
+fn chromium(file: &str, from: Obtained<'_>, authority: &str) -> Step {
+    // PEM has to be announced there.
+    let form = if matches!(from, Obtained::File(_)) { " -a" } else { "" };
+    typed(
+        "With the package libnss3-tools (nss-tools on Fedora), then start the browser anew",
+        format!("certutil -d sql:$HOME/.pki/nssdb -A -t \"C,,\" -n {}{form} -i {file}", quoted(authority)),
+    )
 }
 
 fn told(what: &str) -> Step {

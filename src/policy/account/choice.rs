@@ -6,7 +6,8 @@ use std::str::FromStr;
 use unicode_normalization::UnicodeNormalization;
 use unicode_normalization::char::is_combining_mark;
 
-use super::{LONGEST_PASSWORD, Secret};
+use super::Secret;
+use super::authorization::LONGEST_PASSWORD;
 use crate::error::Error;
 
 /// Passwords below this many characters get a warning.

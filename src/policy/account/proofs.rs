@@ -7,11 +7,11 @@ use std::time::Duration;
 use hmac::{Hmac, Mac};
 use sha2::Sha256;
 
+use super::authorization::LONGEST_VALUE;
+
 /// Proofs are kept in sets: the digest chooses one of `SETS`, and each keeps at most `WAYS` of them.
 const SETS: usize = 128;
 const WAYS: usize = 8;
-/// No longer `Authorization` value can have been proven (see [`Authorization`](super::Authorization)).
-const LONGEST_VALUE: usize = super::LONGEST_VALUE;
 
 /// The `Authorization` values that were proven, each as a keyed digest: the values themselves are not
 /// kept, and without the key nobody can try passwords on what is. At most 1,024, for a short while.
@@ -62,6 +62,7 @@ impl Proofs {
     /// Was this `Authorization` value proven? Costs one HMAC and allocates nothing.
     #[must_use]
     pub fn recall(&self, authorization: &[u8], now: Duration) -> Recollection<'_> {
+        // A longer value is not even read, so it cannot have been proven.
         if authorization.is_empty() || authorization.len() > LONGEST_VALUE {
             return Recollection::Unknown;
         }

@@ -61,6 +61,14 @@ pub enum Everyone {
     Ipv6,
 }
 
+impl Everyone {
+    /// Whether nobody of `other` is left out.
+    #[must_use]
+    pub fn includes(self, other: Self) -> bool {
+        self == Self::Both || self == other
+    }
+}
+
 impl fmt::Display for Caution {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {

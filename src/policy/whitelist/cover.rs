@@ -7,6 +7,8 @@
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, HashMap};
 
+use super::opening::fewest;
+use super::ranges::{Interval, Number};
 use crate::policy::address::{IpPattern, Mask, Span};
 
 /// Entries, to be asked which one covers another.
@@ -103,13 +105,13 @@ impl Cover {
 /// Values by their mask: who has them first.
 type Masks<N> = BTreeMap<N, HashMap<N, u32>>;
 
-fn add_mask<N: Bits>(masks: &mut Masks<N>, Mask { value, mask }: Mask<N>, number: u32) {
+fn add_mask<N: Number>(masks: &mut Masks<N>, Mask { value, mask }: Mask<N>, number: u32) {
     let first = masks.entry(mask).or_default().entry(value).or_insert(number);
     *first = number.min(*first);
 }
 
 /// A mask that leaves free whatever is not among the bits `fixed`, which are those of `value`.
-fn masked<N: Bits>(masks: &Masks<N>, value: N, fixed: N, number: u32) -> Option<u32> {
+fn masked<N: Number>(masks: &Masks<N>, value: N, fixed: N, number: u32) -> Option<u32> {
     masks.iter().filter(|&(&mask, _)| mask & fixed == mask).find_map(|(&mask, values)| {
         let &found = values.get(&(value & mask))?;
         // Its equals count in the order of the list; itself never does.
@@ -125,7 +127,7 @@ struct Reach<N> {
     number: u32,
 }
 
-impl<N: Bits> Reach<N> {
+impl<N: Number> Reach<N> {
     fn new(first: N, last: N, number: u32) -> Self {
         Self { first, last, number }
     }
@@ -149,7 +151,7 @@ impl<N> Default for Sorted<N> {
     }
 }
 
-impl<N: Bits> Sorted<N> {
+impl<N: Number> Sorted<N> {
     fn new(mut reaches: Vec<Reach<N>>) -> Self {
         reaches.sort_unstable_by_key(|reach| reach.place());
         let mut best = 0;
@@ -183,45 +185,9 @@ impl<N: Bits> Sorted<N> {
     }
 
     fn is_everyone(&self) -> bool {
-        let mut reached = None;
-        for reach in &self.reaches {
-            let joined = match reached {
-                None => reach.first == N::LEAST,
-                Some(last) => reach.first <= last || reach.first.is_next_to(last),
-            };
-            if !joined {
-                return false;
-            }
-            reached = reached.max(Some(reach.last));
-        }
-        reached == Some(N::MOST)
-    }
-}
-
-/// An address as a number.
-trait Bits: Copy + Ord + std::hash::Hash + std::ops::BitAnd<Output = Self> {
-    const LEAST: Self;
-    const MOST: Self;
-
-    /// Whether it follows `other` without a gap.
-    fn is_next_to(self, other: Self) -> bool;
-}
-
-impl Bits for u32 {
-    const LEAST: Self = 0;
-    const MOST: Self = Self::MAX;
-
-    fn is_next_to(self, other: Self) -> bool {
-        other.checked_add(1) == Some(self)
-    }
-}
-
-impl Bits for u128 {
-    const LEAST: Self = 0;
-    const MOST: Self = Self::MAX;
-
-    fn is_next_to(self, other: Self) -> bool {
-        other.checked_add(1) == Some(self)
+        let intervals =
+            self.reaches.iter().map(|&Reach { first, last, number }| Interval { first, last, rule: number });
+        !fewest(intervals).is_empty()
     }
 }
 

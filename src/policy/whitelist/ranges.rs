@@ -3,10 +3,11 @@
 
 use std::cmp::Reverse;
 use std::collections::BinaryHeap;
+use std::hash::Hash;
 use std::ops::BitAnd;
 
 /// An address as a number: `u32` or `u128`.
-pub(super) trait Number: Copy + Ord + Eq + BitAnd<Output = Self> {
+pub(super) trait Number: Copy + Ord + Eq + Hash + BitAnd<Output = Self> {
     const FIRST: Self;
     const LAST: Self;
     /// The number after this one; not for the last.
@@ -195,21 +196,6 @@ impl<N: Number> Ranges<N> {
             below.map(|index| (address.common_prefix(self.last(index)), self.rule(index))),
             (above < self.count).then(|| (address.common_prefix(self.first(above)), self.rule(above))),
         ]
-    }
-
-    /// The entry of the lowest range, where the ranges leave no gap.
-    pub(super) fn rule_of_all(&self) -> Option<u32> {
-        let mut expected = N::FIRST;
-        for index in 0..self.count {
-            if self.first(index) != expected {
-                return None;
-            }
-            match self.last(index) {
-                last if last == N::LAST => return Some(self.rule(0)),
-                last => expected = last.next(),
-            }
-        }
-        None
     }
 
     /// All ranges, in order.

@@ -94,6 +94,66 @@ fn a_server_of_another_age() {
     golden("cert-check-old.txt", &text);
 }
 
+/// A server that takes every connection and never says a word is waited for once, and then left alone.
+#[test]
+fn a_silent_server() {
+    let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+    let port = listener.local_addr().unwrap().port();
+    assert_eq!(
+        told(port, "127.0.0.1"),
+        "$ innkeeper cert check 127.0.0.1:{port}\n! error: 127.0.0.1:{port} says nothing for 5 seconds\n\
+         ! hint: name the port of the web app, as it stands in the browser\nexit 2\n\n"
+    );
+    // One handshake, one question in clear: nothing else was tried.
+    listener.set_nonblocking(true).unwrap();
+    let greetings: Vec<Vec<u8>> = std::iter::from_fn(|| listener.accept().ok())
+        .map(|(mut stream, _)| {
+            let mut greeting = Vec::new();
+            stream.set_nonblocking(false).unwrap();
+            stream.read_to_end(&mut greeting).unwrap();
+            greeting
+        })
+        .collect();
+    assert_eq!(greetings.len(), 2);
+    assert_eq!((greetings[0][0], &greetings[1][..]), (22, &b"HEAD / HTTP/1.0\r\n\r\n"[..]));
+}
+
+/// It speaks http, and waits for the end of a line before it does.
+#[test]
+fn a_server_that_waits_for_a_line() {
+    let port = answering(|greeting| match greeting {
+        [22, ..] => {
+            // Until the other side gives up.
+            thread::park();
+            Vec::new()
+        }
+        _ => b"HTTP/1.0 404 Not Found\r\n\r\n".to_vec(),
+    });
+    assert!(told(port, "127.0.0.1").starts_with(
+        "$ innkeeper cert check 127.0.0.1:{port}\n127.0.0.1:{port}: it speaks http in clear, not https\n"
+    ));
+}
+
+/// What is sent there is lost: the queue of those that wait to be accepted is full.
+#[cfg(target_os = "linux")]
+#[test]
+fn a_port_that_a_firewall_keeps() {
+    let socket = socket2::Socket::new(socket2::Domain::IPV4, socket2::Type::STREAM, None).unwrap();
+    socket.bind(&SocketAddr::from((Ipv4Addr::LOCALHOST, 0)).into()).unwrap();
+    socket.listen(0).unwrap();
+    let address = socket.local_addr().unwrap().as_socket().unwrap();
+    let waiting = std::time::Duration::from_millis(300);
+    let queue: Vec<TcpStream> =
+        std::iter::from_fn(|| TcpStream::connect_timeout(&address, waiting).ok()).take(8).collect();
+    assert!(queue.len() < 8, "the queue is never full");
+    assert_eq!(
+        told(address.port(), "127.0.0.1"),
+        "$ innkeeper cert check 127.0.0.1:{port}\n! error: nobody answers at 127.0.0.1:{port}\n\
+         !   caused by: connection timed out\n\
+         ! hint: see whether it is switched on, and whether a firewall keeps that port\nexit 2\n\n"
+    );
+}
+
 #[test]
 fn nobody_there() {
     // Bound and not listening: nobody else gets the port, and nobody answers.

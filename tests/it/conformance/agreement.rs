@@ -44,6 +44,7 @@ fn every_case() {
     let sources = values["sources"].as_array().unwrap().iter();
     jobs.extend(sources.map(|source| Job::Values(source.clone())));
     jobs.push(Job::Accounts);
+    jobs.extend([true, false].map(Job::Protocols));
 
     let counts = all(&jobs, |job| match job {
         Job::Patterns(group) => group.compare(),
@@ -53,6 +54,7 @@ fn every_case() {
         Job::Start(base, case) => start_agrees(base, case),
         Job::Values(source) => values_agree(source),
         Job::Accounts => accounts_agree(),
+        Job::Protocols(is_required) => protocols_agree(*is_required),
     });
     let mut compared = BTreeMap::new();
     for (job, count) in jobs.iter().zip(counts) {
@@ -68,8 +70,9 @@ fn every_case() {
     assert_eq!(compared, expected);
 }
 
-/// How many cases of each file have been compared.
-const COMPARED: [(&str, usize); 7] = [
+/// How many cases of each file, and of our own, have been compared.
+const COMPARED: [(&str, usize); 8] = [
+    ("X-Forwarded-Proto", 108),
     ("accounts.json", 21),
     ("client-ip.json", 346),
     ("config-values.json", 19),
@@ -87,6 +90,7 @@ enum Job {
     Start(Value, Value),
     Values(Value),
     Accounts,
+    Protocols(bool),
 }
 
 impl Job {
@@ -99,6 +103,7 @@ impl Job {
             Self::Start(..) => "startup.json",
             Self::Values(_) => "config-values.json",
             Self::Accounts => "accounts.json",
+            Self::Protocols(_) => "X-Forwarded-Proto",
         }
     }
 }
@@ -364,6 +369,47 @@ fn accounts_agree() -> usize {
     handles.len()
 }
 
+/// A header that SillyTavern does not read: how a client came to a proxy, where that matters and where it does not, of
+/// a proxy that is trusted and of one that is not, for a client that is listed and for one that is not.
+fn protocols_agree(is_required: bool) -> usize {
+    let settings = json!({
+        "listen": true,
+        "listenAddress": {"ipv4": "127.0.0.1"},
+        "whitelist": ["127.0.0.0/8", "192.168.0.7"],
+        "innkeeper": {"trustedProxies": [PROXY], "requireHttps": is_required},
+    });
+    let pair = Pair::start(&[&settings]).unwrap();
+    let mut count = 0;
+    for (lines, is_https) in [
+        (&[][..], false),
+        (&["https"], true),
+        (&["HTTPS"], true),
+        (&["https, https", "https"], true),
+        (&["http"], false),
+        (&[""], false),
+        (&["https, http"], false),
+        (&["http", "https"], false),
+        (&["https;x"], false),
+    ] {
+        for client in ["192.168.0.7", "8.8.8.8"].map(Some).into_iter().chain([None]) {
+            let mut fields: Vec<(&str, String)> =
+                lines.iter().map(|line| ("X-Forwarded-Proto", (*line).to_owned())).collect();
+            fields.extend(client.map(|client| ("X-Forwarded-For", client.to_owned())));
+            for peer in ["127.0.0.1", PROXY] {
+                let told = pair.tell(peer, None, &fields);
+                let expected = match client {
+                    Some("8.8.8.8") => "refused",
+                    _ if is_required && !(is_https && peer == PROXY) => "https-required",
+                    _ => "welcome",
+                };
+                assert_eq!(told.verdict, expected, "{peer} {fields:?}");
+                count += 1;
+            }
+        }
+    }
+    count
+}
+
 /// What became of a request, as the one or the other says it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 struct Told {
@@ -419,6 +465,7 @@ impl Told {
                 Self::new("malformed", "")
             }
             ("refused", "host") => Self::new("unknown-host", ""),
+            ("refused", "https") => Self::new("https-required", ""),
             other => panic!("{other:?}"),
         }
     }
@@ -468,7 +515,7 @@ impl Pair {
     fn tell_at(&self, peer: &str, to: &str, host: Option<&str>, fields: &[(&str, String)]) -> Option<Told> {
         let served = self.ask_at(peer, to, host, fields)?;
         let mut arguments = Vec::new();
-        for (name, value) in fields.iter().filter(|(name, _)| names_clients(name)) {
+        for (name, value) in fields.iter().filter(|(name, _)| is_read(name)) {
             arguments.push(format!("--header={name}: {value}"));
         }
         arguments.extend(host.map(|host| format!("--host={host}")));
@@ -549,8 +596,8 @@ fn parsed(output: &Output) -> Vec<Value> {
 }
 
 /// Other headers mean nothing to either, and the test of an address does not take them.
-fn names_clients(name: &str) -> bool {
-    ["x-forwarded-for", "x-real-ip", "cf-connecting-ip", "forwarded"]
+fn is_read(name: &str) -> bool {
+    ["x-forwarded-for", "x-real-ip", "cf-connecting-ip", "forwarded", "x-forwarded-proto"]
         .contains(&name.to_ascii_lowercase().as_str())
 }
 

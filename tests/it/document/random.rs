@@ -5,6 +5,7 @@ use std::collections::BTreeMap;
 use std::time::Duration;
 
 use innkeeper::config::Syntax;
+use innkeeper::config::document::{Back, Document};
 use innkeeper::config::schema::{self, Key};
 use proptest::prelude::*;
 
@@ -412,6 +413,18 @@ fn comments(text: &str) -> Vec<usize> {
     text.split("# c").skip(1).filter_map(number).collect()
 }
 
+/// Sets a scalar and takes it back, which leaves no trace.
+fn there_and_back(document: &mut Document, edit: &Edit) {
+    let Edit::Set(path, value @ (Value::Text(_) | Value::Switch(_) | Value::Number(_))) = edit else {
+        return;
+    };
+    let path: Vec<&str> = path.iter().map(String::as_str).collect();
+    let before = document.text().to_owned();
+    let Ok(Some(step)) = document.set(&path, &value.content()) else { return };
+    let context = format!("{edit:?}\n{before}\n---\n{}", document.text());
+    assert_eq!(document.take_back(&step).unwrap(), Back::Taken, "{context}");
+}
+
 /// Does the edits and checks each; how many were done and how many refused though they could be done.
 fn follow(name: &str, text: &str, values: &BTreeMap<String, Value>, edits: &[Edit]) -> (usize, usize) {
     let folder = Folder::with(&[(name, text)]);
@@ -422,6 +435,8 @@ fn follow(name: &str, text: &str, values: &BTreeMap<String, Value>, edits: &[Edi
     for edit in edits {
         let before = document.text().to_owned();
         let expected = edited(&values, edit);
+        there_and_back(&mut document, edit);
+        assert_eq!(document.text(), before, "{edit:?}");
         match edit.apply(&mut document) {
             Ok(_) => {
                 let after = document.text();

@@ -44,6 +44,8 @@ fn whoever_asks_in_clear_is_led_to_https_and_the_application_hears_nothing() {
         ("GET / HTTP/1.1", "localhost:8000"),
         ("GET / HTTP/1.1", "192.168.0.7:8000"),
         ("GET / HTTP/1.1", "[fd00::7]:8000"),
+        // Nobody's here, as it is behind a router; `no-store` below keeps it between the two.
+        ("GET / HTTP/1.1", "203.0.113.66"),
         ("GET /.innkeeper/signin?next=//evil.test HTTP/1.1", "app.test"),
         // None of these names another host: they come behind a host that is ours.
         ("GET //evil.test HTTP/1.1", "app.test"),

@@ -51,6 +51,45 @@ fn a_start_that_fails_says_why() {
     golden("starts.txt", &all);
 }
 
+/// By one entry, or by several that leave no gap together.
+#[test]
+fn a_list_that_keeps_nobody_out_is_told_at_the_start() {
+    for (entries, own, expected) in [
+        (
+            "10.0.0.1, 0.0.0.0/0",
+            "",
+            "warning: config.yaml:5: `0.0.0.0/0` lets in every IPv4 address\n\
+             warning: `0.0.0.0/0` in the whitelist lets everybody in, and no password is asked for\n",
+        ),
+        (
+            "10.0.0.1, 128.0.0.0/1, 0.0.0.0/1",
+            "",
+            "warning: config.yaml:5: `128.0.0.0/1` and `0.0.0.0/1` let in every IPv4 address, taken together\n\
+             warning: `128.0.0.0/1` and `0.0.0.0/1` in the whitelist together let everybody in, and no password is \
+             asked for\n",
+        ),
+        (
+            "'::/1', '8000::/1'",
+            "",
+            "warning: config.yaml:5: `::/1` and `8000::/1` let in every IPv6 address, taken together\n\
+             warning: `::/1` and `8000::/1` in the whitelist together let everybody in, and no password is asked for\n",
+        ),
+        // A guest counts as well.
+        (
+            "0.0.0.0/1",
+            "guests: [{address: 128.0.0.0/1, until: 2999-01-01T00:00:00Z}]",
+            "warning: config.yaml:5: `0.0.0.0/1` and `128.0.0.0/1` let in every IPv4 address, taken together\n\
+             warning: `0.0.0.0/1` and `128.0.0.0/1` in the whitelist together let everybody in, and no password is \
+             asked for\n",
+        ),
+        ("0.0.0.0/1, 128.0.0.0-255.255.255.254", "", ""),
+    ] {
+        let top = format!("listen: true\nlistenAddress: {{ipv4: 127.0.0.1}}\nwhitelist: [{entries}]");
+        let ended = Innkeeper::start(&top, own).stop();
+        assert_eq!(ended.stderr, expected, "{entries}");
+    }
+}
+
 #[test]
 fn a_port_in_use_is_said_to_be() {
     let other = TcpListener::bind("127.0.0.1:0").unwrap();

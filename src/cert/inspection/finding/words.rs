@@ -2,7 +2,7 @@
 
 use std::fmt;
 
-use super::super::facts::KeyKind;
+use super::super::facts::{KeyKind, Moment};
 use super::super::name::Name;
 use super::{Danger, Exposure, Finding, Limit};
 
@@ -14,13 +14,9 @@ impl fmt::Display for Finding {
             Self::Unreadable => f.write_str("the certificate that it shows cannot be read"),
             Self::PlainHttp => f.write_str("it speaks http in clear, not https"),
             Self::KeyExposed(exposure) => exposed(exposure, f),
-            Self::NotYetValid { from, days } => {
-                write!(f, "it is not valid yet: it begins on {from}, in {}", counted(*days, "day"))
-            }
-            Self::Expired { on, days: 0 } => write!(f, "it has expired today, on {on}"),
-            Self::Expired { on, days } => write!(f, "it has expired on {on}, {} ago", counted(*days, "day")),
-            Self::ExpiresSoon { on, days: 0 } => write!(f, "it expires within a day, on {on}"),
-            Self::ExpiresSoon { on, days } => write!(f, "it expires on {on}, in {}", counted(*days, "day")),
+            Self::NotYetValid { from, days } => coming(*from, *days, f),
+            Self::Expired { on, days } => expired(*on, *days, f),
+            Self::ExpiresSoon { on, days } => expiring(*on, *days, f),
             Self::LongLife { days, limit } => long(*days, *limit, f),
             Self::NoNames => f.write_str("it names no host: it has no `subjectAltName`"),
             Self::CommonNameOnly { name } => {
@@ -32,17 +28,10 @@ impl fmt::Display for Finding {
             Self::IgnoredWildcard { entry } => write!(f, "clients ignore the wildcard `{entry}`"),
             Self::BareName { entry, above } => write!(f, "`{entry}` does not cover `{above}` itself"),
             Self::NameMissing { name, present } => missing(name, present, f),
-            Self::OwnNamesMissing { names, .. } => {
-                write!(f, "this computer is also {}, which it is not for", listed(names))
-            }
+            Self::OwnNamesMissing { names, .. } => also(names, f),
             Self::ShortKey { bits } => write!(f, "its key is RSA with {bits} bits; clients want 2048"),
             Self::OddKey { kind } => odd(kind, f),
-            Self::BrokenSignature { algorithm, subject: None } => {
-                write!(f, "it is signed with {algorithm}, which can be forged")
-            }
-            Self::BrokenSignature { algorithm, subject: Some(subject) } => {
-                write!(f, "`{subject}` is signed with {algorithm}, which can be forged")
-            }
+            Self::BrokenSignature { algorithm, subject } => forgeable(algorithm, subject.as_deref(), f),
             Self::OldVersion { version } => write!(f, "it is X.509 of version {version}, which has no names"),
             Self::NotForServers => f.write_str("it is not for servers, by its extended key usage"),
             Self::UsageUnsaid => f.write_str(
@@ -53,15 +42,7 @@ impl fmt::Display for Finding {
                 "it is the certificate of an authority (`CA:TRUE`), which Firefox takes for no server's",
             ),
             Self::SelfSigned { .. } => f.write_str("it is signed by itself: nobody vouches for it"),
-            Self::OwnAuthority { name, here: true, .. } => {
-                write!(
-                    f,
-                    "its authority `{name}` is trusted on this computer; other devices have to trust it too"
-                )
-            }
-            Self::OwnAuthority { name, here: false, .. } => {
-                write!(f, "devices have to trust its authority `{name}` first")
-            }
+            Self::OwnAuthority { name, here, .. } => own(name, *here, f),
             Self::MissingIntermediate { issuer, .. } => {
                 write!(f, "the certificate of `{issuer}`, which signed it, is missing from the chain")
             }
@@ -99,6 +80,24 @@ fn exposed(Exposure { path, danger, .. }: &Exposure, f: &mut fmt::Formatter<'_>)
     }
 }
 
+fn coming(from: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "it is not valid yet: it begins on {from}, in {}", counted(days, "day"))
+}
+
+fn expired(on: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match days {
+        0 => write!(f, "it has expired today, on {on}"),
+        days => write!(f, "it has expired on {on}, {} ago", counted(days, "day")),
+    }
+}
+
+fn expiring(on: Moment, days: i64, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match days {
+        0 => write!(f, "it expires within a day, on {on}"),
+        days => write!(f, "it expires on {on}, in {}", counted(days, "day")),
+    }
+}
+
 fn long(days: i64, limit: Limit, f: &mut fmt::Formatter<'_>) -> fmt::Result {
     match limit {
         Limit::Public => write!(f, "it is valid for {days} days; browsers take 398 from a public authority"),
@@ -117,6 +116,26 @@ fn missing(name: &Name, present: &[String], f: &mut fmt::Formatter<'_>) -> fmt::
         0 => Ok(()),
         more => write!(f, " and {more} more"),
     }
+}
+
+fn forgeable(algorithm: &str, subject: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match subject {
+        None => f.write_str("it")?,
+        Some(subject) => write!(f, "`{subject}`")?,
+    }
+    write!(f, " is signed with {algorithm}, which can be forged")
+}
+
+fn own(name: &str, here: bool, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    if here {
+        write!(f, "its authority `{name}` is trusted on this computer; other devices have to trust it too")
+    } else {
+        write!(f, "devices have to trust its authority `{name}` first")
+    }
+}
+
+fn also(names: &[Name], f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    write!(f, "this computer is also {}, which it is not for", listed(names))
 }
 
 fn odd(kind: &KeyKind, f: &mut fmt::Formatter<'_>) -> fmt::Result {

@@ -5,7 +5,7 @@ use super::shared::is_this_computer;
 use crate::commands::config::init::set_aside;
 use crate::commands::config::sillytavern::SillyTavern;
 use crate::commands::opening::{self, Finding};
-use crate::commands::sources::removal;
+use crate::commands::sources::{removal, removals};
 use crate::config::schema::KEYS;
 use crate::config::{Effective, ListOrigin, Origin, Satisfy, Settings, Upstream, Warning};
 use crate::error::Error;
@@ -13,6 +13,7 @@ use crate::gateway::rules::Rules;
 use crate::policy::Addresses;
 use crate::policy::account::PasswordHash;
 use crate::policy::address::{Entry, IpPattern};
+use crate::policy::whitelist::Opening;
 
 /// What the start gate lets pass, each with a way out.
 pub fn gate(warnings: &[Warning], settings: &Settings, flag: &str, findings: &mut Findings) {
@@ -27,10 +28,10 @@ pub fn gate(warnings: &[Warning], settings: &Settings, flag: &str, findings: &mu
                     .fold(error, Error::hint)
                     .hint(format!("then: `innkeeper config set securityOverride false{flag}`")),
             ),
-            Warning::EverybodyListed(entry) => (
+            Warning::EverybodyListed(opening) => (
                 "everybody",
                 error
-                    .hint(removal(entry, flag))
+                    .hint(closing(opening, flag))
                     .hint(format!("or ask for a password: `innkeeper auth set{flag}`")),
             ),
             Warning::PlainHttp => (
@@ -97,17 +98,25 @@ pub fn settings(
     }
 }
 
+/// The command that takes the entries of an opening out of the list, or the one that shows them where they are many.
+fn closing(opening: &Opening, flag: &str) -> String {
+    if opening.others > 0 {
+        return format!("see which they are: `innkeeper whitelist list{flag}`");
+    }
+    removals(&opening.entries, flag)
+}
+
 /// A list that keeps nobody out, or everybody, and a list that is not the one in the settings.
 fn list(settings: &Settings, rules: &Rules, flag: &str, findings: &mut Findings) {
     let told = |finding: &Finding| finding.kind == "everybody";
     if let Addresses::Listed(list) = &rules.policy.addresses
-        && let Some(rule) = list.covers_everyone()
+        && let Some(opening) = list.covers_everyone()
         && !findings.warnings.iter().any(told)
     {
         findings.warn(
             "everybody",
-            Error::new(format!("{}: the whitelist keeps nobody out, by `{}`", rule.place(), rule.text()))
-                .hint(removal(rule.text(), flag)),
+            Error::new(format!("{}: the whitelist keeps nobody out, by {}", opening.place, opening.named()))
+                .hint(closing(&opening, flag)),
         );
     }
     let password_is_enough = settings.satisfy == Satisfy::Any && settings.basic_auth_mode && settings.listen;

@@ -2,20 +2,23 @@
 //!
 //! Nothing is decided here. The policy decides, and what each step says is what the policy's own parts answer.
 
+mod connection;
+mod listed;
+mod password;
+
 use std::fmt;
-use std::fs::File;
-use std::io::{BufRead, BufReader};
 use std::net::IpAddr;
 
 use serde::Serialize;
 
+use self::connection::closed_to;
+use self::password::User;
+use super::request::PROTOCOL;
 use super::{Request, Served, Verdict};
-use crate::config::{Family, ListOrigin, Origin, Settings, document};
-use crate::policy::account::Login;
-use crate::policy::client::{Client, Condition};
+use crate::config::{ListOrigin, Origin, Settings};
+use crate::policy::client::Client;
 use crate::policy::host::{Host, HostVerdict, Known};
-use crate::policy::whitelist::{Rule, Stay};
-use crate::policy::{Addresses, Decision, Denial, HostCheck, Satisfy, Standing, Visit};
+use crate::policy::{Decision, Denial, HostCheck, Visit};
 
 /// What would become of a request of one client. The names are part of what `--json` promises.
 #[derive(Serialize)]
@@ -80,7 +83,7 @@ pub struct Entry {
 impl Explanation {
     /// What becomes of a request of `address`, which was typed as `text`.
     pub fn of(served: &Served, request: &Request<'_>, text: &str, address: IpAddr) -> Self {
-        request.visit(address, served.secure, |visit| {
+        request.visit(address, served, |visit| {
             let decision = served.decide(visit);
             let client = served.rules.policy.trust.identify(visit.peer, &visit.forwarded);
             let mut explaining = Explaining {
@@ -157,96 +160,10 @@ impl<'a> Explaining<'a> {
         }
         self.look_at_host(Outcome::Passed);
         if let Decision::Deny(Insecure(_)) = self.decision {
-            let text = format!("`innkeeper.requireHttps` is on ({})", settings.origin("requireHttps"));
-            let text = format!("it would come over http, and {text}");
-            return self.step("https", Outcome::Refused, text);
+            return self.look_at_https(Outcome::Refused);
         }
+        self.look_at_https(Outcome::Passed);
         self.look_at_password();
-    }
-
-    /// Who asks, and who says so.
-    fn look_at_client(&mut self) {
-        let trust = &self.served.rules.policy.trust;
-        let mut entries = Vec::new();
-        let (outcome, text) = match self.client {
-            Client::Direct { address } if self.request.fields.is_empty() => {
-                (Outcome::Passed, format!("{address} connects itself"))
-            }
-            Client::Direct { address } => (
-                Outcome::Passed,
-                format!("{address} connects itself, and names nobody in a header that is read"),
-            ),
-            Client::Behind { proxy, address } => {
-                let rule = trust.proxies.find(*proxy);
-                let listed = rule.map(|rule| format!(" ({} in {})", quoted(&rule), rule.place()));
-                entries.extend(rule.map(|rule| self.entry(*proxy, &rule, Cover::Covers)));
-                let text = format!("{address}, named by the trusted proxy {proxy}");
-                (Outcome::Passed, text + &listed.unwrap_or_default())
-            }
-            Client::Claimed { peer, address } => {
-                let text = format!("{peer} says that it asks for {address}, and is no trusted proxy");
-                let so = match trust.condition(self.client) {
-                    Condition::BothListed { .. } => "so both have to be listed",
-                    // `enableForwardedWhitelist` is off.
-                    _ => "so nobody minds what it says",
-                };
-                (Outcome::Passed, format!("{text}, {so}"))
-            }
-            Client::Garbled { peer, header, value } => {
-                let text = format!("the {header} of {peer} holds no address: `{}`", value.escape_debug());
-                match trust.condition(self.client) {
-                    Condition::Unmeetable => (Outcome::Noted, text),
-                    _ => (Outcome::Passed, format!("{text}; {peer} counts for itself")),
-                }
-            }
-        };
-        self.steps.push(Step { name: "client", outcome, text, entries });
-    }
-
-    /// Which entry lets the address in, or nearly does.
-    fn look_at_address(&mut self, outcome: Outcome) {
-        let policy = &self.served.rules.policy;
-        let Addresses::Listed(list) = &policy.addresses else {
-            let origin = self.settings().origin("whitelistMode");
-            let text = format!("every address may come in: `whitelistMode` is off ({origin})");
-            return self.step("address", outcome, text);
-        };
-        let standing = policy.standing(self.client);
-        let asked = match policy.trust.condition(self.client) {
-            Condition::Listed(address) => vec![address],
-            Condition::BothListed { peer, claimed } => vec![peer, claimed],
-            Condition::Unmeetable => Vec::new(),
-        };
-        let mut texts = Vec::new();
-        let mut entries = Vec::new();
-        for address in asked {
-            if let Some(rule) = list.find(address) {
-                let entry = self.entry(address, &rule, Cover::Covers);
-                let note = if entry.note.is_empty() { String::new() } else { format!(", {}", entry.note) };
-                let stay = match rule.stay() {
-                    Stay::Resident => String::new(),
-                    stay => format!(", {stay}"),
-                };
-                texts.push(format!("{address} is listed: {} ({}){stay}{note}", quoted(&rule), entry.source));
-                entries.push(entry);
-                continue;
-            }
-            texts.push(match list.nearest(address) {
-                Some(rule) => {
-                    let entry = self.entry(address, &rule, Cover::Misses);
-                    let source = entry.source.clone();
-                    entries.push(entry);
-                    format!("no entry covers {address}; the nearest is {} ({source})", quoted(&rule))
-                }
-                None => format!("no entry covers {address}, and none is near ({})", self.list_name()),
-            });
-            // The policy asks no further either.
-            break;
-        }
-        if let (Standing::Unlisted(_) | Standing::Unmeetable, Outcome::Passed) = (standing, outcome) {
-            texts.push("a password does as well (`innkeeper.satisfy` is `any`)".to_owned());
-        }
-        self.steps.push(Step { name: "address", outcome, text: texts.join("; "), entries });
     }
 
     /// What is asked for, where that was told or matters.
@@ -274,53 +191,39 @@ impl<'a> Explaining<'a> {
         self.step("host", outcome, format!("`{}` {why}", host.name));
     }
 
-    /// Whether a password is asked for, and whether the user could have one.
-    fn look_at_password(&mut self) {
-        let settings = self.settings();
-        let policy = &self.served.rules.policy;
-        let asked = matches!(self.decision, Decision::Deny(Denial::SignIn { .. }));
-        let origin = settings.origin("basicAuthMode");
-        if !asked {
-            let why = match (&policy.sign_in, policy.satisfy) {
-                (None, _) if settings.basic_auth_mode => "only this computer can connect".to_owned(),
-                (None, _) => format!("`basicAuthMode` is off ({origin})"),
-                (Some(_), Satisfy::Any) if matches!(policy.standing(self.client), Standing::Listed(_)) => {
-                    "a listed address is enough (`innkeeper.satisfy` is `any`)".to_owned()
-                }
-                (Some(_), _) => "`/` is one of `innkeeper.publicPaths`".to_owned(),
-            };
-            return self.step("password", Outcome::Passed, format!("not asked for: {why}"));
+    /// Over what they would come, where they say so themselves or are refused for it.
+    fn look_at_https(&mut self, outcome: Outcome) {
+        if self.request.protocols.is_empty() && outcome == Outcome::Passed {
+            return;
         }
-        let text = format!("asked for: `basicAuthMode` is on ({origin})");
-        match self.user() {
-            User::Untold => self.step("password", Outcome::Passed, text),
-            User::Able(who) => self.step("password", Outcome::Passed, format!("{text}; {who}")),
-            User::Unable(why) => self.step("password", Outcome::Refused, format!("{text}; {why}")),
+        let is_required = self.served.rules.policy.require_https;
+        let outcome = if is_required { outcome } else { Outcome::Noted };
+        let mut text = self.protocol();
+        if outcome == Outcome::Refused {
+            let origin = self.settings().origin("requireHttps");
+            text = format!("{text}, and `innkeeper.requireHttps` is on ({origin})");
         }
+        self.step("https", outcome, text);
     }
 
-    /// What is known of `--user`.
-    fn user(&self) -> User {
-        let (Some(user), Some(sign_in)) = (self.request.user, &self.served.rules.policy.sign_in) else {
-            return User::Untold;
-        };
-        let user_shown = format!("`{}`", user.escape_debug());
-        match &sign_in.login {
-            Login::Shared(shared) if shared.user() == user => {
-                User::Able(format!("{user_shown} is the one user (`basicAuthUser`)"))
-            }
-            Login::Shared(_) => User::Unable(format!("{user_shown} is not the one user (`basicAuthUser`)")),
-            Login::Accounts(accounts) => match accounts.iter().find(|account| &*account.handle == user) {
-                None => User::Unable(format!("there is no account {user_shown}")),
-                Some(account) if !account.enabled => {
-                    User::Unable(format!("the account {user_shown} is disabled"))
-                }
-                Some(account) if account.hash.is_none() => {
-                    User::Unable(format!("the account {user_shown} has no password to sign in with"))
-                }
-                Some(_) => User::Able(format!("the account {user_shown} can sign in")),
-            },
+    /// Over what the request would come, and who says so.
+    fn protocol(&self) -> String {
+        let peer = self.visit.peer;
+        let is_proxy = self.served.rules.policy.trust.proxies.find(peer).is_some();
+        let is_said = !self.request.protocols.is_empty();
+        if self.served.secure {
+            return "it would come over https".to_owned();
         }
+        if self.visit.secure {
+            return format!("it would come over https, as the trusted proxy {peer} says");
+        }
+        let why = match (is_proxy, is_said) {
+            (true, true) => format!("the {PROTOCOL} of the trusted proxy {peer} is not `https` alone"),
+            (true, false) => format!("the trusted proxy {peer} sends no {PROTOCOL}"),
+            (false, true) => format!("{peer} sends {PROTOCOL}, and is no trusted proxy"),
+            (false, false) => return "it would come over http".to_owned(),
+        };
+        format!("it would come over http ({why})")
     }
 
     /// The verdict, why, and what changes it.
@@ -372,33 +275,6 @@ impl<'a> Explaining<'a> {
         }
     }
 
-    fn entry(&self, address: IpAddr, rule: &Rule<'_>, cover: Cover) -> Entry {
-        let place = rule.place();
-        let note = self.note(rule).unwrap_or_default();
-        Entry {
-            address,
-            covers: cover == Cover::Covers,
-            text: rule.text().to_owned(),
-            source: place.to_string(),
-            note,
-        }
-    }
-
-    /// The comment behind an entry in its file. Only that line is looked for.
-    fn note(&self, rule: &Rule<'_>) -> Option<String> {
-        let settings = self.settings();
-        let paths =
-            [&settings.whitelist.origin, &settings.trusted_proxies.origin].map(|origin| match origin {
-                ListOrigin::Setting(Origin::File { path, .. }) | ListOrigin::Text { path, .. } => Some(path),
-                ListOrigin::Setting(_) => None,
-            });
-        let place = rule.place();
-        let path = paths.into_iter().flatten().find(|path| path.display().to_string() == *place.file)?;
-        let number = (place.line as usize).checked_sub(1)?;
-        let line = BufReader::new(File::open(path).ok()?).lines().nth(number)?.ok()?;
-        document::note(&line, rule.text()).map(str::to_owned)
-    }
-
     fn list_name(&self) -> &str {
         &self.served.rules.list_name
     }
@@ -410,51 +286,4 @@ impl<'a> Explaining<'a> {
     fn step(&mut self, name: &'static str, outcome: Outcome, text: String) {
         self.steps.push(Step { name, outcome, text, entries: Vec::new() });
     }
-}
-
-/// Whether an entry covers an address or is only near it.
-#[derive(Clone, Copy, PartialEq, Eq)]
-enum Cover {
-    Covers,
-    Misses,
-}
-
-/// What is known of the one who is going to sign in.
-enum User {
-    /// Nobody said who.
-    Untold,
-    /// They could.
-    Able(String),
-    /// They cannot, whatever the password.
-    Unable(String),
-}
-
-/// Why no connection of `peer` reaches a socket at all, and the setting that changes it. The policy does not know: it
-/// judges who is there.
-fn closed_to(peer: IpAddr, settings: &Settings) -> Option<(String, Option<&'static str>)> {
-    let (family, setting, turned_on, bound, address) = if peer.is_ipv4() {
-        let bound = settings.listen_address.ipv4.is_loopback();
-        (settings.protocol.ipv4, "protocol.ipv4", "protocol.ipv4 true", bound, "listenAddress.ipv4")
-    } else {
-        let bound = settings.listen_address.ipv6.is_loopback();
-        (settings.protocol.ipv6, "protocol.ipv6", "protocol.ipv6 true", bound, "listenAddress.ipv6")
-    };
-    if family == Family::Off {
-        let text = format!("nobody listens there: `{setting}` is off ({})", settings.origin(setting));
-        return Some((text, Some(turned_on)));
-    }
-    if peer.is_loopback() {
-        return None;
-    }
-    if !settings.listen {
-        let text = format!("only this computer can connect: `listen` is off ({})", settings.origin("listen"));
-        return Some((text, Some("listen true")));
-    }
-    let text =
-        || format!("only this computer can connect: `{address}` is its own ({})", settings.origin(address));
-    bound.then(|| (text(), None))
-}
-
-fn quoted(rule: &Rule<'_>) -> String {
-    format!("`{}`", rule.text())
 }
