@@ -355,7 +355,7 @@ impl Texts {
             return true;
         }
         self.bytes.clear();
-        self.place = sight.rule.map(|rule| (within_limit(rule.file().as_bytes()).len(), rule.line()));
+        self.place = sight.rule.map(written_at).map(|(file, line)| (file.len(), line));
         for (which, text) in others(sight) {
             self.keep(which, text);
         }
@@ -380,8 +380,8 @@ impl Texts {
         let (Some(rule), Some((length, line))) = (rule, self.place) else {
             return rule.is_none() && self.place.is_none();
         };
-        let file = within_limit(rule.file().as_bytes());
-        (length, line) == (file.len(), rule.line())
+        let (file, its_line) = written_at(rule);
+        (length, line) == (file.len(), its_line)
             && self.get(PLACE).is_some_and(|Raw(place)| place.starts_with(file))
     }
 
@@ -415,11 +415,16 @@ fn others<'a>(sight: &Sight<'a>) -> [(usize, Option<&'a [u8]>); 5] {
 
 /// `config.yaml:12`, or the file alone.
 fn place(rule: &Rule<'_>) -> Vec<u8> {
-    let file = within_limit(rule.file().as_bytes());
-    match rule.line() {
-        0 => file.to_vec(),
-        line => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
+    match written_at(rule) {
+        (file, 0) => file.to_vec(),
+        (file, line) => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
     }
+}
+
+/// The file that the entry was written in, as much of its name as is kept, and the line.
+fn written_at<'a>(rule: &Rule<'a>) -> (&'a [u8], u32) {
+    let (file, line) = rule.written_at();
+    (within_limit(file.as_bytes()), line)
 }
 
 /// As much of a text as is kept.

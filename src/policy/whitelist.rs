@@ -189,16 +189,11 @@ impl<'a> Rule<'a> {
         }
     }
 
-    /// The file it was written in, or whatever else it came from: as [`Rule::place`] has it, without a copy.
+    /// The file it was written in, or whatever else it came from, and the line; 0 where there are no lines. As
+    /// [`Rule::place`] has it, without a copy.
     #[must_use]
-    pub fn file(&self) -> &'a str {
-        self.whitelist.places.file(self.index)
-    }
-
-    /// The line in that file; 0 where there are no lines.
-    #[must_use]
-    pub fn line(&self) -> u32 {
-        self.whitelist.places.line(self.index)
+    pub fn written_at(&self) -> (&'a str, u32) {
+        self.whitelist.places.written_at(self.index)
     }
 
     /// Its number in the list, small enough to keep beside a decision.

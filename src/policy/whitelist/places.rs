@@ -51,14 +51,10 @@ impl Places {
         Place { file: Arc::clone(&self.files[run.file as usize]), line: run.line_of(entry) }
     }
 
-    /// Its file, without a copy.
-    pub(super) fn file(&self, entry: u32) -> &str {
-        &self.files[self.run(entry).file as usize]
-    }
-
-    /// Its line; 0 where there are no lines.
-    pub(super) fn line(&self, entry: u32) -> u32 {
-        self.run(entry).line_of(entry)
+    /// Its file, without a copy, and its line; 0 where there are no lines.
+    pub(super) fn written_at(&self, entry: u32) -> (&str, u32) {
+        let run = self.run(entry);
+        (&self.files[run.file as usize], run.line_of(entry))
     }
 
     /// Gives back the memory that was kept for more.

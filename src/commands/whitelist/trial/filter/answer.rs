@@ -74,10 +74,11 @@ pub(super) fn tell_rule(output: &mut Vec<u8>, rule: &Rule<'_>) {
     };
     put(rule.text());
     put(" (");
-    put(rule.file());
-    if rule.line() > 0 {
+    let (file, line) = rule.written_at();
+    put(file);
+    if line > 0 {
         put(":");
-        put(itoa::Buffer::new().format(rule.line()));
+        put(itoa::Buffer::new().format(line));
     }
     output.extend_from_slice(b")\n");
 }
