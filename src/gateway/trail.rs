@@ -1,44 +1,20 @@
 //! What a request leaves in the audit log: begun when it is judged, written when it is over, however that comes.
 
+mod sight;
+mod texts;
+
 use std::sync::Arc;
 use std::time::Instant;
 
 use super::field::Field;
 use super::gate::Peer;
-use super::http1::{Head, Version};
+use super::http1::Version;
 use super::journal::Journal;
 use super::journal::audit::{Audit, HOUR, Wanted};
 use crate::policy::client::Client;
-use crate::policy::whitelist::Rule;
-use crate::policy::{Approach, Denial, Entrance, Lack, Permit, Standing};
 use crate::record::event::{By, Course, End, Frame, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
-
-/// So many bytes of a text are kept: what is written holds no more.
-const LONGEST: usize = 513;
-
-/// A request and its verdict, as far as they are written down.
-pub struct Sight<'a> {
-    /// Who asks.
-    pub client: &'a Client,
-    /// Why it is let in or not.
-    pub reason: Reason,
-    /// Who signed in.
-    pub user: Option<&'a str>,
-    /// The entry that covers the address.
-    pub rule: Option<&'a Rule<'a>>,
-    /// Its head, where one could be read.
-    pub head: Option<&'a Head<'a>>,
-    /// Its path without the query, and the host that it asks for.
-    pub target: Option<(&'a str, Option<&'a [u8]>)>,
-}
-
-impl<'a> Sight<'a> {
-    /// Of somebody of whom nothing is known but the address and the refusal.
-    #[must_use]
-    pub const fn of_stranger(client: &'a Client, reason: Reason) -> Self {
-        Self { client, reason, user: None, rule: None, head: None, target: None }
-    }
-}
+pub use sight::{Sight, grounds, grounds_of_approach, refusal};
+use texts::{Part, Texts};
 
 /// The visitor whom a connection was last found to be no news.
 #[derive(Clone, Debug)]
@@ -71,16 +47,6 @@ pub struct Trail {
     frame: Framing,
 }
 
-/// What was sent, one text behind the other.
-#[derive(Debug, Default)]
-struct Texts {
-    bytes: Vec<u8>,
-    /// Where each is, if there is one.
-    places: [Option<(u32, u32)>; TEXTS],
-    /// What the place of the entry is made of: how long the name of the file is, and the line.
-    place: Option<(usize, u32)>,
-}
-
 /// Whether the line of a request is made of what was escaped for the one before it on the same connection.
 #[derive(Debug)]
 enum Framing {
@@ -90,16 +56,6 @@ enum Framing {
     Worthwhile,
     Kept(Frame),
 }
-
-const TEXTS: usize = 7;
-const USER: usize = 0;
-const RULE: usize = 1;
-const PLACE: usize = 2;
-const METHOD: usize = 3;
-const HOST: usize = 4;
-const AGENT: usize = 5;
-/// The last, because it differs from request to request.
-const PATH: usize = 6;
 
 /// Begins the trail of a request, on `peer`'s connection, if it is one that is written down.
 pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
@@ -251,7 +207,7 @@ impl Trail {
 
     /// A form was right: somebody signed in.
     pub fn signed_in(&mut self, user: &str) {
-        self.texts.keep(USER, Some(user.as_bytes()));
+        self.texts.keep(Part::User, Some(user.as_bytes()));
         self.judged(Reason::Password);
         if let Some(audit) = self.journal.audit() {
             let (client, peer) = addresses(&self.client);
@@ -259,9 +215,9 @@ impl Trail {
                 client,
                 peer,
                 user: Raw(user.as_bytes()),
-                host: self.texts.get(HOST),
+                host: self.texts.get(Part::Host),
                 by: By::Form,
-                agent: self.texts.get(AGENT),
+                agent: self.texts.get(Part::Agent),
             });
         }
     }
@@ -270,7 +226,7 @@ impl Trail {
     pub fn judged(&mut self, reason: Reason) {
         (self.reason, self.is_open, self.frame) = (reason, false, Framing::None);
         let Some(audit) = self.journal.audit() else { return };
-        let user = self.texts.get(USER).and_then(|Raw(user)| str::from_utf8(user).ok());
+        let user = self.texts.get(Part::User).and_then(|Raw(user)| str::from_utf8(user).ok());
         let is_first = reason.verdict() == Verdict::Allowed && audit.is_first(self.client.address(), user);
         self.wanted = audit.wants(reason.verdict(), is_first);
     }
@@ -289,7 +245,7 @@ impl Trail {
         let (Some(audit), Some(wanted)) = (self.journal.audit(), self.wanted) else { return };
         let now = Instant::now();
         let course = Course {
-            path: self.texts.get(PATH),
+            path: self.texts.get(Part::Path),
             status: self.status,
             received: self.received,
             sent: self.sent,
@@ -316,11 +272,11 @@ impl Trail {
             client,
             peer,
             claimed: claimed.map(|claimed| Raw(claimed.as_bytes())),
-            user: text(USER),
-            rule: text(RULE),
-            place: text(PLACE),
-            method: text(METHOD),
-            host: text(HOST),
+            user: text(Part::User),
+            rule: text(Part::Rule),
+            place: text(Part::Place),
+            method: text(Part::Method),
+            host: text(Part::Host),
             path: course.path,
             status: course.status,
             received: course.received,
@@ -329,7 +285,7 @@ impl Trail {
             end: course.end,
             tls: self.tls,
             protocol: self.protocol,
-            agent: text(AGENT),
+            agent: text(Part::Agent),
             count: 1,
         }
     }
@@ -339,97 +295,6 @@ impl Drop for Trail {
     fn drop(&mut self) {
         self.finish();
     }
-}
-
-impl Texts {
-    /// Takes the texts of a request in place of those of the one before. Were they the same, but for the path?
-    #[inline]
-    fn keep_all(&mut self, sight: &Sight<'_>) -> bool {
-        let path = sight.target.map(|(path, _)| path.as_bytes());
-        // Nothing stands behind the path, or it could not be replaced.
-        let is_path_last = self.places[PATH].is_none_or(|(_, to)| to as usize == self.bytes.len());
-        if is_path_last && self.are_of(sight) {
-            let before = self.places[PATH].map_or(self.bytes.len(), |(from, _)| from as usize);
-            self.bytes.truncate(before);
-            self.keep(PATH, path);
-            return true;
-        }
-        self.bytes.clear();
-        self.place = sight.rule.map(written_at).map(|(file, line)| (file.len(), line));
-        for (which, text) in others(sight) {
-            self.keep(which, text);
-        }
-        self.keep(PLACE, sight.rule.map(place).as_deref());
-        self.keep(PATH, path);
-        false
-    }
-
-    /// Whether all but the path are those of `sight`.
-    #[inline]
-    fn are_of(&self, sight: &Sight<'_>) -> bool {
-        let is = |(which, text): (usize, Option<&[u8]>)| match (self.places[which], text) {
-            (None, None) => true,
-            (Some(_), Some(text)) => self.get(which).is_some_and(|Raw(kept)| kept == within_limit(text)),
-            (None, Some(_)) | (Some(_), None) => false,
-        };
-        others(sight).into_iter().all(is) && self.is_place_of(sight.rule)
-    }
-
-    /// Whether the place is that of `rule`, without spelling that.
-    fn is_place_of(&self, rule: Option<&Rule<'_>>) -> bool {
-        let (Some(rule), Some((length, line))) = (rule, self.place) else {
-            return rule.is_none() && self.place.is_none();
-        };
-        let (file, its_line) = written_at(rule);
-        (length, line) == (file.len(), its_line)
-            && self.get(PLACE).is_some_and(|Raw(place)| place.starts_with(file))
-    }
-
-    fn keep(&mut self, which: usize, text: Option<&[u8]>) {
-        // Seven texts of some hundred bytes each.
-        let number = |length: usize| u32::try_from(length).unwrap_or(u32::MAX);
-        self.places[which] = text.map(|text| {
-            let from = self.bytes.len();
-            self.bytes.extend_from_slice(within_limit(text));
-            (number(from), number(self.bytes.len()))
-        });
-    }
-
-    fn get(&self, which: usize) -> Option<Raw<'_>> {
-        let (from, to) = self.places[which]?;
-        self.bytes.get(from as usize..to as usize).map(Raw)
-    }
-}
-
-/// The texts of a request but for its path and the place of the entry.
-#[inline]
-fn others<'a>(sight: &Sight<'a>) -> [(usize, Option<&'a [u8]>); 5] {
-    [
-        (USER, sight.user.map(str::as_bytes)),
-        (RULE, sight.rule.map(|rule| rule.text().as_bytes())),
-        (METHOD, sight.head.map(|head| head.method.as_bytes())),
-        (HOST, sight.target.and_then(|(_, host)| host)),
-        (AGENT, sight.head.and_then(|head| head.first(Field::UserAgent))),
-    ]
-}
-
-/// `config.yaml:12`, or the file alone.
-fn place(rule: &Rule<'_>) -> Vec<u8> {
-    match written_at(rule) {
-        (file, 0) => file.to_vec(),
-        (file, line) => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
-    }
-}
-
-/// The file that the entry was written in, as much of its name as is kept, and the line.
-fn written_at<'a>(rule: &Rule<'a>) -> (&'a [u8], u32) {
-    let (file, line) = rule.written_at();
-    (within_limit(file.as_bytes()), line)
-}
-
-/// As much of a text as is kept.
-fn within_limit(text: &[u8]) -> &[u8] {
-    &text[..text.len().min(LONGEST)]
 }
 
 fn protocol(sight: &Sight<'_>) -> Option<Protocol> {
@@ -454,54 +319,5 @@ fn claimed(client: &Client) -> Option<String> {
         Client::Direct { .. } | Client::Behind { .. } => None,
         Client::Claimed { address, .. } => Some(address.to_string()),
         Client::Garbled { value, .. } => Some(value.to_string()),
-    }
-}
-
-/// Why somebody is let in, and by which entry.
-#[must_use]
-pub fn grounds<'a>(permit: &'a Permit<'_>) -> (Reason, Option<&'a Rule<'a>>) {
-    let rule = match &permit.standing {
-        Standing::Listed(rule) => Some(rule),
-        Standing::Open | Standing::Unlisted(_) | Standing::Unmeetable => None,
-    };
-    let reason = match &permit.entrance {
-        Entrance::Session(_) => Reason::Session,
-        Entrance::Password => Reason::Password,
-        Entrance::Public => Reason::Public,
-        Entrance::Unasked if rule.is_some() => Reason::Listed,
-        Entrance::Unasked => Reason::Open,
-    };
-    (reason, rule)
-}
-
-/// Why somebody gets to see the form, and by which entry.
-#[must_use]
-pub const fn grounds_of_approach<'a>(approach: &'a Approach<'_>) -> (Reason, Option<&'a Rule<'a>>) {
-    match &approach.standing {
-        Standing::Open => (Reason::Open, None),
-        Standing::Listed(rule) => (Reason::Listed, Some(rule)),
-        Standing::Unlisted(_) | Standing::Unmeetable => (Reason::Public, None),
-    }
-}
-
-/// Why somebody is refused; and who, where that is known.
-#[must_use]
-pub const fn refusal(denial: &Denial) -> (Reason, Option<&Client>) {
-    match denial {
-        Denial::Malformed(_) => (Reason::Malformed, None),
-        Denial::Garbled(client) => (Reason::UnreadableAddress, Some(client)),
-        Denial::Address { client, .. } => (Reason::Unlisted, Some(client)),
-        Denial::Host(client) => (Reason::UnknownHost, Some(client)),
-        Denial::Insecure(client) => (Reason::Insecure, Some(client)),
-        Denial::CrossSite(client) => (Reason::CrossSite, Some(client)),
-        Denial::Throttled { client, .. } => (Reason::Throttled, Some(client)),
-        Denial::SignIn { client, lack } => (
-            match lack {
-                Lack::Missing => Reason::NoLogin,
-                Lack::Unreadable => Reason::UnreadableLogin,
-                Lack::Wrong => Reason::WrongPassword,
-            },
-            Some(client),
-        ),
     }
 }
