@@ -119,6 +119,17 @@ impl Part {
         }
     }
 
+    /// Where it lies, on a system where [`Identity`] is only a moment: Windows gives a file that is begun anew under an
+    /// old name the moment at which the old one was begun.
+    fn place(&self) -> Option<PathBuf> {
+        match self {
+            Self::Named(path) | Self::Held(Held { path, .. }) if cfg!(not(unix)) => {
+                fs::canonicalize(path).ok()
+            }
+            _ => None,
+        }
+    }
+
     /// Whether its name still leads to it.
     fn is_in_place(&self) -> bool {
         match self {
@@ -240,7 +251,7 @@ pub fn of(files: &[PathBuf], rotated: bool) -> Result<Vec<Part>, Vec<Error>> {
     }
     // `logs audit.jsonl*` names each part twice.
     let mut known = HashSet::new();
-    let is_new = |part: &Part| part.identity().is_none_or(|identity| known.insert(identity));
+    let is_new = |part: &Part| part.identity().is_none_or(|identity| known.insert((identity, part.place())));
     Ok(found.into_iter().flatten().filter(is_new).collect())
 }
 
@@ -270,7 +281,15 @@ pub fn since(log: &Path, known: &Held) -> io::Result<Vec<Held>> {
         parts[..rotated].iter().rposition(is_known_or_older)
     });
     let begin = last_known.map_or(0, |at| at + 1);
-    parts.drain(begin..).map(Part::held).collect()
+    let mut newer = Vec::new();
+    for part in parts.drain(begin..) {
+        match part.held() {
+            // It was renamed just now: the next look finds it, and those behind it.
+            Err(error) if error.kind() == io::ErrorKind::NotFound => break,
+            held => newer.push(held?),
+        }
+    }
+    Ok(newer)
 }
 
 impl Part {

@@ -158,13 +158,16 @@ pub fn drawn(length: i64, bars: &[Slot], zone: &TimeZone, screen: Screen) -> Str
     let label =
         |bar: &Slot| on_wall(bar.start).map(|time| time.strftime(form).to_string()).unwrap_or_default();
     let digits = most.to_string().len();
-    let room = screen.width.saturating_sub(label(&bars[0]).len() + digits + 4).clamp(10, 400) as u64;
+    let seen = |verdict: &&Verdict| bars.iter().any(|bar| bar.counts[**verdict as usize] > 0);
+    let kinds = Verdict::ALL.iter().filter(seen).count();
+    // A single visit is seen beside a thousand others, and the longest bar ends before the line does.
+    let taken = label(&bars[0]).len() + digits + 4 + kinds.saturating_sub(1);
+    let room = screen.width.saturating_sub(taken).clamp(10, 400) as u64;
     let mut text = String::new();
     for bar in bars {
         let visits = total(&bar.counts);
         let _ = write!(text, "{}  {visits:>digits$}  ", label(bar));
         for (count, sign) in bar.counts.iter().zip(signs) {
-            // A single visit is seen beside a thousand others.
             let cells = if *count == 0 {
                 0
             } else {
@@ -175,7 +178,6 @@ pub fn drawn(length: i64, bars: &[Slot], zone: &TimeZone, screen: Screen) -> Str
         text.truncate(text.trim_end().len());
         text.push('\n');
     }
-    let seen = |verdict: &&Verdict| bars.iter().any(|bar| bar.counts[**verdict as usize] > 0);
     let legend: Vec<String> = Verdict::ALL
         .iter()
         .filter(seen)
@@ -204,7 +206,7 @@ mod tests {
         assert_eq!((length, bars.len()), (300, 12));
         assert_eq!((bars[3].start, bars[3].counts), (900, [1, 0, 16, 0]));
         assert_eq!(bars[6].counts, [0, 2, 0, 0]);
-        let ascii = Screen { width: 29, unicode: false };
+        let ascii = Screen { width: 31, unicode: false };
         assert_eq!(
             drawn(length, &bars[2..7], &TimeZone::UTC, ascii),
             "00:10   0\n00:15  17  x################\n00:20   0\n00:25   0\n00:30   2  !!\nx refused  ! failed  # allowed\n"

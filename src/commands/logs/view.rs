@@ -298,3 +298,6 @@ pub fn last_told(last: Option<Stamp>, zone: &TimeZone, again: &str) -> String {
         None => "nothing is written there yet".to_owned(),
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -5,8 +5,7 @@ use std::collections::HashMap;
 use std::net::IpAddr;
 use std::time::Duration;
 
-use crate::record::event::Raw;
-use crate::record::event::{Kind, Reason, Text, Verdict, Visit};
+use crate::record::event::{Kind, Raw, Reason, Text, Verdict, Visit};
 
 /// How long a line stands for those like it.
 const WINDOW: Duration = Duration::from_secs(1);
@@ -101,7 +100,7 @@ impl Floods {
         let key = (client, reason);
         if let Some(window) = self.windows.get_mut(&key) {
             if let Some(held) = &mut window.held {
-                held.count += 1;
+                held.count = held.count.saturating_add(1);
                 return Turn::Counted;
             }
             if now.saturating_sub(window.since) < WINDOW {
@@ -126,7 +125,7 @@ impl Floods {
             let Raw(bytes) = text;
             Sent(bytes[..bytes.len().min(LONGEST)].into())
         })));
-        let due = window.since + WINDOW;
+        let due = window.since.saturating_add(WINDOW);
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
     }
 
@@ -176,7 +175,8 @@ impl Floods {
     }
 
     fn add_surplus(&mut self, reason: Reason, count: u64, now: Duration) {
-        *self.surplus.entry(reason).or_default() += count;
+        let lost = self.surplus.entry(reason).or_default();
+        *lost = lost.saturating_add(count);
         let since = *self.surplus_since.get_or_insert(now);
         let due = since.saturating_add(WINDOW);
         self.next_due = Some(self.next_due.map_or(due, |next| next.min(due)));
@@ -302,5 +302,24 @@ mod tests {
         assert!(send(&mut floods, &visit, 0));
         assert!(!send(&mut floods, &visit, 1));
         assert_eq!(due(&mut floods, at(1000)), [("a".repeat(513), 1)]);
+    }
+
+    #[test]
+    fn no_count_is_too_large() {
+        let mut floods = Floods::default();
+        let many = |client| Visit { count: u64::MAX, ..visit(client, Reason::Unlisted, b"x") };
+        for client in [1, 2] {
+            assert!(send(&mut floods, &many(client), 0));
+            for _ in 0..3 {
+                assert!(!send(&mut floods, &many(client), 1));
+            }
+        }
+        // All lines are used up, so both are of the surplus.
+        for client in 3..300 {
+            send(&mut floods, &visit(client, Reason::Unlisted, b"x"), 1000);
+        }
+        let surplus = "more refusals than are written: unlisted".to_owned();
+        assert_eq!(due(&mut floods, at(1000)), []);
+        assert_eq!(due(&mut floods, at(2000)), [(surplus, u64::MAX)]);
     }
 }
