@@ -83,6 +83,7 @@ pub mod worker;
 
 use std::io;
 use std::sync::Arc;
+use std::thread::JoinHandle;
 use std::time::Instant;
 
 use tokio::sync::watch as channel;
@@ -169,45 +170,64 @@ impl Server {
             rules,
             journal: self.journal.clone(),
         };
-        // Whoever is being served looks whether the new rules still let them.
-        let mut renewals = reload.rules.subscribe();
-        let awake = Arc::clone(&closing);
         let mut signals = self.signals;
         let reopens = self.journal.clone();
         signals.on_hangup(move || reopens.audit().into_iter().for_each(Audit::reopen));
-        signals.wait_beside(async {
-            tokio::spawn(reload.follow());
-            tokio::spawn(heartbeat.beat());
-            tokio::spawn(async move {
-                if let Some(renewal) = renewal {
-                    renewal.await;
-                }
-            });
-            tokio::spawn(async move {
-                while renewals.changed().await.is_ok() {
-                    awake.wake();
-                }
-            });
-        });
-        self.journal.note("stopping: running requests have 10 s to finish; once more to stop at once");
-        stop.send_replace(Stop::Gracefully);
-        closing.ask();
-        // Ends with the process, if nobody asks a second time.
-        std::thread::spawn(move || {
-            signals.wait_beside(async {});
-            stop.send_replace(Stop::AtOnce);
-        });
-        for thread in threads {
-            if thread.join().is_err() {
-                self.journal.warn("a worker ended with a panic");
-            }
-        }
-        if let Some(audit) = self.journal.audit() {
-            audit.stop();
-        }
-        self.journal.close();
+        let awake = Arc::clone(&closing);
+        signals.wait_beside(async { go_on(reload, heartbeat, renewal, awake) });
+        finish(signals, stop, &closing, threads, &self.journal);
         Ok(())
     }
+}
+
+/// Starts what goes on beside the workers, on the runtime that this is called on.
+fn go_on(
+    reload: Reload,
+    heartbeat: Heartbeat,
+    renewal: Option<impl Future<Output = ()> + Send + 'static>,
+    closing: Arc<Closing>,
+) {
+    // Whoever is being served looks whether the new rules still let them.
+    let mut renewals = reload.rules.subscribe();
+    tokio::spawn(reload.follow());
+    tokio::spawn(heartbeat.beat());
+    tokio::spawn(async move {
+        if let Some(renewal) = renewal {
+            renewal.await;
+        }
+    });
+    tokio::spawn(async move {
+        while renewals.changed().await.is_ok() {
+            closing.wake();
+        }
+    });
+}
+
+/// Asks the workers to end, waits until they have, and closes the journal behind them.
+fn finish(
+    mut signals: Signals,
+    stop: channel::Sender<Stop>,
+    closing: &Closing,
+    workers: Vec<JoinHandle<()>>,
+    journal: &Journal,
+) {
+    journal.note("stopping: running requests have 10 s to finish; once more to stop at once");
+    stop.send_replace(Stop::Gracefully);
+    closing.ask();
+    // Ends with the process, if nobody asks a second time.
+    std::thread::spawn(move || {
+        signals.wait_beside(async {});
+        stop.send_replace(Stop::AtOnce);
+    });
+    for worker in workers {
+        if worker.join().is_err() {
+            journal.warn("a worker ended with a panic");
+        }
+    }
+    if let Some(audit) = journal.audit() {
+        audit.stop();
+    }
+    journal.close();
 }
 
 /// Where the certificates go while the server runs, and where they are taken from.

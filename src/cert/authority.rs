@@ -8,11 +8,13 @@
 //! Pure, apart from the randomness in keys and serial numbers.
 
 mod bounds;
+mod fingerprint;
 mod leaf;
+mod life;
 mod name;
 
 use std::fmt;
-use std::time::{Duration, SystemTime, UNIX_EPOCH};
+use std::time::{Duration, SystemTime};
 
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD as BASE64;
@@ -24,31 +26,19 @@ use rustls::crypto::ring;
 use rustls::pki_types::{CertificateDer, UnixTime};
 use sha2::{Digest, Sha256};
 use webpki::{EndEntityCert, KeyUsage, anchor_from_trusted_cert};
-use x509_parser::certificate::X509Certificate;
 
 use self::bounds::Bounds;
+pub use self::fingerprint::Fingerprint;
 pub use self::leaf::{Due, Leaf};
+pub use self::life::Age;
+use self::life::{AUTHORITY_LIFE, CLOCK_SKEW, LEAF_LIFE, seconds, senseless, set_validity, validity};
 pub use self::name::{Name, Names};
 use super::pem::{self, Label, Wanted};
 use super::{Pair, Source};
 use crate::error::Error;
 
-/// How long an authority lives: ten years, as every device has to be told of its successor by hand.
-const AUTHORITY_LIFE: Duration = days(3652);
-
-/// How long a certificate for the server lives at most. Browsers take no more than 398 days from public authorities,
-/// Apple's systems no more than 825 from anybody.
-const LEAF_LIFE: Duration = days(397);
-
-/// Devices whose clock is a little slow take a new certificate all the same.
-const CLOCK_SKEW: Duration = Duration::from_hours(1);
-
 /// By this an authority of Innkeeper's own is known: its subject's `O`.
 const ORGANISATION: &str = "Innkeeper";
-
-const fn days(count: u64) -> Duration {
-    Duration::from_hours(count * 24)
-}
 
 /// The certificate of an authority that Innkeeper made: what devices are told to trust. No secret.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -73,21 +63,6 @@ pub struct Issued {
     /// Its key, PKCS#8 in PEM; a secret.
     pub key: String,
 }
-
-/// Where a moment is in the life of an authority.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Age {
-    /// Before its beginning: the clock is slow now, or was fast when the authority was made.
-    Unborn,
-    /// In between.
-    Alive,
-    /// At its end or behind.
-    Over,
-}
-
-/// What tells a certificate from every other one: SHA-256 of its DER, shown as browsers do, `3F:A0:…`.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Fingerprint([u8; 32]);
 
 impl Root {
     /// Reads `authority.pem`.
@@ -128,7 +103,7 @@ impl Root {
     /// By what people tell that they have got the right one.
     #[must_use]
     pub fn fingerprint(&self) -> Fingerprint {
-        Fingerprint(Sha256::digest(&self.der).into())
+        Fingerprint::of(&self.der)
     }
 
     /// The certificate, DER.
@@ -332,36 +307,6 @@ impl fmt::Debug for Issued {
     }
 }
 
-impl Fingerprint {
-    /// Its bytes.
-    #[must_use]
-    pub fn bytes(&self) -> [u8; 32] {
-        self.0
-    }
-
-    /// Its first 16 digits in small letters, for names of files and the like.
-    #[must_use]
-    pub fn short(&self) -> String {
-        self.0[..8].iter().fold(String::new(), |text, byte| format!("{text}{byte:02x}"))
-    }
-
-    /// In two lines of eight groups, which are easier to compare than one long one: `3FA0 91C2 …`.
-    #[must_use]
-    pub fn lines(&self) -> [String; 2] {
-        let group = |pair: &[u8]| format!("{:02X}{:02X}", pair[0], pair[1]);
-        let groups: Vec<String> = self.0.chunks(2).map(group).collect();
-        [groups[..8].join(" "), groups[8..].join(" ")]
-    }
-}
-
-impl fmt::Display for Fingerprint {
-    /// `3F:A0:91:…`, as openssl and browsers write it.
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        let bytes: Vec<String> = self.0.iter().map(|byte| format!("{byte:02X}")).collect();
-        f.write_str(&bytes.join(":"))
-    }
-}
-
 /// What the authority calls itself: on which machine it was made, when, and a mark, as two made on one day must not
 /// have one name.
 fn title(own: &[Name], now: SystemTime, key: &KeyPair) -> Result<String, Error> {
@@ -395,30 +340,6 @@ fn serial() -> Result<SerialNumber, Error> {
         .map_err(|_| Error::new("the system gives no random numbers"))?;
     bytes[0] = bytes[0] & 0x7f | 0x40;
     Ok(SerialNumber::from_slice(&bytes))
-}
-
-/// Sets from when and until when the certificate is good, in whole seconds.
-fn set_validity(params: &mut CertificateParams, from: SystemTime, until: SystemTime) -> Result<(), Error> {
-    let epoch = rcgen::date_time_ymd(1970, 1, 1);
-    (params.not_before, params.not_after) = (epoch + seconds(from)?, epoch + seconds(until)?);
-    Ok(())
-}
-
-/// The seconds from 1970 to a moment before the year 9000, which certificates can hold.
-fn seconds(moment: SystemTime) -> Result<Duration, Error> {
-    let since = moment.duration_since(UNIX_EPOCH).map_err(|_| senseless())?.as_secs();
-    if since < 221_845_392_000 { Ok(Duration::from_secs(since)) } else { Err(senseless()) }
-}
-
-/// From when and until when a certificate is good.
-fn validity(read: &X509Certificate<'_>) -> (SystemTime, SystemTime) {
-    let moment = |seconds: i64| UNIX_EPOCH + Duration::from_secs(seconds.try_into().unwrap_or_default());
-    let validity = read.validity();
-    (moment(validity.not_before.timestamp()), moment(validity.not_after.timestamp()))
-}
-
-fn senseless() -> Error {
-    Error::new("the clock of this machine is wrong").hint("set it: `timedatectl set-ntp true`")
 }
 
 fn cannot_sign(error: rcgen::Error) -> Error {

@@ -75,66 +75,76 @@ pub enum WhitelistAction {
 
 /// `whitelist`, and what can be done with it.
 pub(super) fn command() -> Command {
-    let entries = |help: &'static str| {
-        Arg::new("entries").value_name("ENTRY").action(ArgAction::Append).required(true).help(help)
-    };
     Command::new("whitelist")
         .about("Show or change who may come in by address")
         .subcommand_required(true)
         .disable_help_subcommand(true)
         .term_width(100)
-        .subcommand(
-            subcommand("list")
-                .about("Show the list that is in force")
-                .after_help(
-                    "With --json: an array of objects with `entry` (as it was written), `covers` (what it lets in, for \
-                     people), `source` (`config.yaml:12`, the name of a variable, `default`), `note`, `status` (`listed`, \
-                     `ignored` for one that cannot be read, `guest`, `expired`), `until` (of a guest, RFC 3339), \
-                     `coveredBy` (another entry that lets in the same) and `coveredBySource`; what there is nothing to \
-                     say about is empty.",
-                )
-                .arg(switch("json", "Print it for programs")),
-        )
-        .subcommand(
-            subcommand("add")
-                .about("Let somebody in; a running server notices within a second")
-                .after_help(
-                    "The list that is in force is edited, in place, with all its comments: whitelist.txt where that \
-                     is there, else the setting. An address that is let in already is not added again.\n\n\
-                     With `--for` the entries are guests: they stand under `innkeeper.guests` in the settings file, \
-                     and come in until their time is over.",
-                )
-                .arg(entries(
-                    "An address (192.168.1.20), a network (192.168.1.0/24), a range (192.168.1.10-192.168.1.20), a \
-                     pattern (192.168.1.*), a host name, `lan`, `tailscale` or `docker`; `-` reads them from \
-                     standard input, one a line",
-                ))
-                .arg(note("Who that is, as a comment behind the entry"))
-                .arg(
-                    Arg::new("for")
-                        .long("for")
-                        .value_name("TIME")
-                        .value_parser(time)
-                        .help("For how long, such as `30m`, `8h`, `2d` or `1w`; without it, for good"),
-                )
-                .arg(dry_run()),
-        )
-        .subcommand(
-            subcommand("remove")
-                .about("Take entries out of the list and the guests, all of them or none")
-                .arg(
-                    entries(
-                        "The entry, in any way to write it: 10.0.0.0/8 for 10.*; `-` reads them from standard input, \
-                         one a line",
-                    )
-                    .add(ArgValueCandidates::new(super::completion::entries)),
-                )
-                .arg(switch("force", "Remove even the last entry that lets in this computer"))
-                .arg(dry_run()),
-        )
+        .subcommand(list())
+        .subcommand(add())
+        .subcommand(remove())
         .subcommand(trial::command())
         .subcommand(many::import())
         .subcommand(many::migrate())
+}
+
+/// `list`: the entries that are in force.
+fn list() -> Command {
+    subcommand("list")
+        .about("Show the list that is in force")
+        .after_help(
+            "With --json: an array of objects with `entry` (as it was written), `covers` (what it lets in, for \
+             people), `source` (`config.yaml:12`, the name of a variable, `default`), `note`, `status` (`listed`, \
+             `ignored` for one that cannot be read, `guest`, `expired`), `until` (of a guest, RFC 3339), \
+             `coveredBy` (another entry that lets in the same) and `coveredBySource`; what there is nothing to \
+             say about is empty.",
+        )
+        .arg(switch("json", "Print it for programs"))
+}
+
+/// `add ENTRY…`: into the list, or among the guests.
+fn add() -> Command {
+    subcommand("add")
+        .about("Let somebody in; a running server notices within a second")
+        .after_help(
+            "The list that is in force is edited, in place, with all its comments: whitelist.txt where that \
+             is there, else the setting. An address that is let in already is not added again.\n\n\
+             With `--for` the entries are guests: they stand under `innkeeper.guests` in the settings file, \
+             and come in until their time is over.",
+        )
+        .arg(entries(
+            "An address (192.168.1.20), a network (192.168.1.0/24), a range (192.168.1.10-192.168.1.20), a \
+             pattern (192.168.1.*), a host name, `lan`, `tailscale` or `docker`; `-` reads them from \
+             standard input, one a line",
+        ))
+        .arg(note("Who that is, as a comment behind the entry"))
+        .arg(
+            Arg::new("for")
+                .long("for")
+                .value_name("TIME")
+                .value_parser(time)
+                .help("For how long, such as `30m`, `8h`, `2d` or `1w`; without it, for good"),
+        )
+        .arg(dry_run())
+}
+
+/// `remove ENTRY…`: out of both.
+fn remove() -> Command {
+    subcommand("remove")
+        .about("Take entries out of the list and the guests, all of them or none")
+        .arg(
+            entries(
+                "The entry, in any way to write it: 10.0.0.0/8 for 10.*; `-` reads them from standard input, \
+                 one a line",
+            )
+            .add(ArgValueCandidates::new(super::completion::entries)),
+        )
+        .arg(switch("force", "Remove even the last entry that lets in this computer"))
+        .arg(dry_run())
+}
+
+fn entries(help: &'static str) -> Arg {
+    Arg::new("entries").value_name("ENTRY").action(ArgAction::Append).required(true).help(help)
 }
 
 fn dry_run() -> Arg {

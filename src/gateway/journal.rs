@@ -5,13 +5,13 @@
 //! serving goes on.
 
 pub mod audit;
+mod clients;
 mod repeats;
 mod transport;
 mod writer;
 
 use std::collections::HashSet;
 use std::fmt;
-use std::net::IpAddr;
 use std::path::PathBuf;
 use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::sync::mpsc::{Receiver, RecvTimeoutError, Sender, SyncSender, TrySendError, channel, sync_channel};
@@ -19,19 +19,14 @@ use std::sync::{Arc, Mutex, MutexGuard, OnceLock, PoisonError, RwLock};
 use std::thread::{self, JoinHandle};
 use std::time::{Duration, Instant};
 
-use jiff::Timestamp;
-
 use crate::error::Error;
-use crate::record::{AccessLine, Escaped, escape};
 use audit::{Audit, AuditOptions};
-use repeats::{Repeats, Seen, Turn, WhenFull};
+use clients::Clients;
+pub use clients::SignInFailure;
+use repeats::{Repeats, Turn};
 pub use transport::HandshakeFailure;
 use writer::{AccessLog, Console, Entry, QUEUE, Saying, Writer};
 
-/// How many clients are known at a time.
-const CLIENTS: usize = 65_536;
-/// How many host names are warned about, as in SillyTavern.
-const HOSTS: usize = 1000;
 /// How long the end waits for a console or a disk that does not take the last lines.
 const PATIENCE: Duration = Duration::from_secs(5);
 
@@ -54,17 +49,6 @@ pub struct Journal {
     desk: Arc<Desk>,
 }
 
-/// Why somebody who tried to sign in was sent away.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum SignInFailure {
-    /// The user name or the password is wrong.
-    Wrong,
-    /// The credentials cannot be read.
-    Unreadable,
-    /// After too many wrong ones, none are looked at for now.
-    Limited,
-}
-
 /// How much a line matters, in the numbers of `logging.minLogLevel`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 enum Level {
@@ -84,27 +68,14 @@ struct Desk {
     /// Gone once the journal is closed.
     queue: RwLock<Option<SyncSender<Entry>>>,
     dropped: Arc<AtomicU64>,
-    clients: Mutex<Seen>,
-    refusals: Mutex<Repeats>,
-    failures: Mutex<Repeats>,
+    clients: Clients,
     handshakes: Mutex<Repeats>,
-    hosts: Mutex<Hosts>,
     /// Which upstreams do not answer.
     outages: Mutex<HashSet<String>>,
     /// `outages` holds something. Every answered request asks.
     has_outage: AtomicBool,
     thread: Mutex<Option<WriterThread>>,
     audit: OnceLock<Audit>,
-}
-
-struct Hosts {
-    seen: Seen,
-    hint: Hint,
-}
-
-enum Hint {
-    Due,
-    Given,
 }
 
 struct WriterThread {
@@ -130,82 +101,6 @@ impl Journal {
     /// When the access log cannot be opened for writing, or no thread can be started.
     pub fn open(options: JournalOptions) -> Result<Self, Error> {
         Self::open_on(Box::new(Saying::print), options)
-    }
-
-    /// A client was let in: `New connection from <who>; User Agent: <agent>` and a line of the access log, at
-    /// the first sight of `who` since the start, whatever its agent. 65,536 are known; then it starts anew.
-    pub fn arrived(&self, who: &str, agent: Option<&[u8]>) {
-        if !self.desk.has_access_log || !lock(&self.desk.clients).is_new(who) {
-            return;
-        }
-        self.info(|| format!("New connection from {}; User Agent: {}", escape(who.as_bytes()), shown(agent)));
-        self.put(Entry::Access(AccessLine::new(Timestamp::now(), who, agent)));
-    }
-
-    /// A client was refused: `Forbidden: Connection attempt from <who>. <reason>; User Agent: <agent>` and below it
-    /// the `command` that would let it in.
-    ///
-    /// Once in 60 seconds for the same `address` and `reason`; how often it came again is told the next time.
-    /// `address` is the one that was proven, so that nobody gets more lines by claiming to be others, and for the same
-    /// reason `reason` must not hold what the client wrote. At most 1,024 different ones are told in 60 seconds.
-    pub fn refused(
-        &self,
-        address: IpAddr,
-        who: &str,
-        reason: &str,
-        agent: Option<&[u8]>,
-        command: Option<&str>,
-    ) {
-        self.in_turn(&self.desk.refusals, (address, reason), "Forbidden: Connection attempts", |more| {
-            let who = escape(who.as_bytes());
-            let command = fmt::from_fn(|f| match command {
-                Some(command) => write!(f, "\n  To let it in: {command}"),
-                None => Ok(()),
-            });
-            let agent = shown(agent);
-            format!("Forbidden: Connection attempt from {who}. {reason}; User Agent: {agent}{more}{command}")
-        });
-    }
-
-    /// Somebody failed to sign in: `Basic auth failed: <why> from <who> <method> <path>`, as often as
-    /// [`refused`](Self::refused) tells of a refusal. Give `path` without the query, which may hold secrets.
-    pub fn failed_sign_in(
-        &self,
-        address: IpAddr,
-        who: &str,
-        failure: SignInFailure,
-        method: &str,
-        path: &[u8],
-    ) {
-        let why = match failure {
-            SignInFailure::Wrong => "Wrong user name or password",
-            SignInFailure::Unreadable => "Unreadable credentials",
-            // SillyTavern's words.
-            SignInFailure::Limited => "Rate limited",
-        };
-        self.in_turn(&self.desk.failures, (address, failure), "Basic auth failed: Attempts", |more| {
-            let (who, method, path) = (escape(who.as_bytes()), escape(method.as_bytes()), escape(path));
-            format!("Basic auth failed: {why} from {who} {method} {path}{more}")
-        });
-    }
-
-    /// Somebody asked for a host that nobody named: `Request from untrusted host: <host>`, once for each text, for at
-    /// most 1,000 of them; below the first, what can be done about it.
-    pub fn unknown_host(&self, host: &[u8]) {
-        let hint = {
-            let mut hosts = lock(&self.desk.hosts);
-            if !hosts.seen.is_new(host) {
-                return;
-            }
-            std::mem::replace(&mut hosts.hint, Hint::Given)
-        };
-        self.say(Level::Warning, || {
-            let hint = match hint {
-                Hint::Due => HOST_HINT,
-                Hint::Given => "",
-            };
-            Saying::Notice(format!("Request from untrusted host: {}{hint}", escape(host)))
-        });
     }
 
     /// The app at `place` does not answer, because of `why`; told once until it is [back](Self::upstream_back).
@@ -314,11 +209,8 @@ impl Journal {
             opened: Instant::now(),
             queue: RwLock::new(Some(queue)),
             dropped: Arc::default(),
-            clients: Mutex::new(Seen::new(CLIENTS, WhenFull::StartAnew)),
-            refusals: Mutex::default(),
-            failures: Mutex::default(),
+            clients: Clients::default(),
             handshakes: Mutex::default(),
-            hosts: Mutex::new(Hosts { seen: Seen::new(HOSTS, WhenFull::Stop), hint: Hint::Due }),
             outages: Mutex::default(),
             has_outage: AtomicBool::new(false),
             thread: Mutex::new(None),
@@ -396,14 +288,6 @@ impl Level {
             _ => Self::Silence,
         }
     }
-}
-
-const HOST_HINT: &str = "\n  If it is a name of yours, add it to hostWhitelist.hosts. \
-    hostWhitelist.enabled: true refuses all others; hostWhitelist.scan: false ends these lines.";
-
-/// A missing `User-Agent` is told as SillyTavern does.
-fn shown(agent: Option<&[u8]>) -> Escaped<'_> {
-    escape(agent.unwrap_or(b"undefined"))
 }
 
 /// What a panic left behind is still a count or a set.

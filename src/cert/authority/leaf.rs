@@ -2,7 +2,8 @@
 
 use std::time::{Duration, SystemTime};
 
-use super::{Age, LEAF_LIFE, Name, Names, Root, days, validity};
+use super::life::{LEAF_LIFE, days, validity};
+use super::{Age, Name, Names, Root};
 use crate::cert::Pair;
 
 /// What the server's own certificate says.

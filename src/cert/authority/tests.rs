@@ -1,8 +1,11 @@
 //! What devices make of an authority and of what it issues: by webpki, which rustls verifies with.
 
+use std::time::UNIX_EPOCH;
+
 use rcgen::{DnValue, SanType};
 use rustls::pki_types::ServerName;
 
+use super::life::days;
 use super::*;
 
 /// 2026-11-23 11:00:00 UTC.
@@ -252,21 +255,6 @@ fn no_certificate_under_a_clock_that_is_out_of_its_senses() {
         let error = Authority::create(&own(), &[], moment).unwrap_err();
         assert_eq!(error.to_string(), "the clock of this machine is wrong");
     }
-}
-
-#[test]
-fn fingerprints() {
-    let bytes: [u8; 32] = std::array::from_fn(|index| u8::try_from(index).unwrap());
-    let fingerprint = Fingerprint(bytes);
-    assert_eq!(
-        fingerprint.to_string(),
-        "00:01:02:03:04:05:06:07:08:09:0A:0B:0C:0D:0E:0F:10:11:12:13:14:15:16:17:18:19:1A:1B:1C:1D:1E:1F"
-    );
-    assert_eq!(fingerprint.short(), "0001020304050607");
-    assert_eq!(
-        fingerprint.lines(),
-        ["0001 0203 0405 0607 0809 0A0B 0C0D 0E0F", "1011 1213 1415 1617 1819 1A1B 1C1D 1E1F"]
-    );
 }
 
 #[test]

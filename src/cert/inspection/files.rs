@@ -65,18 +65,22 @@ pub(super) fn read(
     let ders = ders.unwrap_or_else(|lenient| lenient);
     let read: Vec<Certificate> = ders.iter().filter_map(|der| Certificate::read(der)).collect();
     if read.len() < ders.len() && !unread {
-        let first = ders.first().and_then(|der| Certificate::read(der));
-        // The server takes any bytes for those above its own, and clients do not.
-        if first.is_some() {
-            findings.push(Finding::BrokenPath { why: "a certificate in it cannot be read".to_owned() });
-        } else if let Some(der) = ders.first() {
-            let error = rustls::server::ParsedCertificate::try_from(der).err();
-            let error = error.unwrap_or(TlsError::General("it is not X.509".to_owned()));
-            let error = cert::unreadable(error, &ders, cert).hint(cert::new_pair());
-            findings.push(Finding::Refused { part: Part::Certificate, error });
-        }
+        findings.extend(damage(&ders, cert));
     }
     read
+}
+
+/// What is to be said of certificates not all of which can be read.
+fn damage(ders: &[CertificateDer<'static>], cert: Source<'_>) -> Option<Finding> {
+    let first = ders.first()?;
+    // The server takes any bytes for those above its own, and clients do not.
+    if Certificate::read(first).is_some() {
+        return Some(Finding::BrokenPath { why: "a certificate in it cannot be read".to_owned() });
+    }
+    let error = rustls::server::ParsedCertificate::try_from(first).err();
+    let error = error.unwrap_or(TlsError::General("it is not X.509".to_owned()));
+    let error = cert::unreadable(error, ders, cert).hint(cert::new_pair());
+    Some(Finding::Refused { part: Part::Certificate, error })
 }
 
 /// For an encrypted key the command that tries a passphrase.

@@ -181,22 +181,7 @@ impl Plan {
         let there = aside.into_iter().filter(|file| file.symlink_metadata().is_ok());
         let aside = there.map(|file| (file.clone(), backup(file))).collect();
         let (authority, standing) = Self::authority(present, &names, wish, now)?;
-        let pair = match held {
-            Held::Ours(leaf) if matches!(standing, Standing::Kept) => {
-                // Only the names that it may hold count.
-                let permitted = |names: &Names| {
-                    let all = names.all().into_iter();
-                    all.filter(|name| authority.root().permits(name)).collect::<Vec<_>>()
-                };
-                let due = leaf.due(&names.own, authority.root(), now) != Due::NotYet;
-                if !due && permitted(&leaf.names) == permitted(&names) {
-                    Pair::UpToDate(leaf)
-                } else {
-                    Pair::Renewed
-                }
-            }
-            _ => Pair::New,
-        };
+        let pair = Pair::of(held, &authority, &standing, &names, now);
         Ok(Self { authority, standing, pair, names, aside })
     }
 
@@ -313,6 +298,22 @@ impl Plan {
             ));
         }
         told
+    }
+}
+
+impl Pair {
+    /// What becomes of `held` when it shall be for `names`.
+    fn of(held: Held, authority: &Authority, standing: &Standing, names: &Names, now: SystemTime) -> Self {
+        let leaf = match held {
+            Held::Ours(leaf) if matches!(standing, Standing::Kept) => leaf,
+            _ => return Self::New,
+        };
+        let root = authority.root();
+        // Only the names that it may hold count.
+        let permitted =
+            |names: &Names| names.all().into_iter().filter(|name| root.permits(name)).collect::<Vec<_>>();
+        let due = leaf.due(&names.own, root, now) != Due::NotYet;
+        if !due && permitted(&leaf.names) == permitted(names) { Self::UpToDate(leaf) } else { Self::Renewed }
     }
 }
 

@@ -23,20 +23,9 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         say(speech, &[format!("There is nothing to remove: no authority at {place}")]);
         return Ok(Exit::Yes);
     };
-    if !force && !dry_run {
-        if !prompt::is_possible() {
-            return Err(one(Error::new("nobody is there to be asked whether the authority shall go").hint(
-                format!(
-                    "to remove it without being asked: `innkeeper cert create --remove --force{}`",
-                    sources.config_flag()
-                ),
-            )));
-        }
-        let question = format!("Delete `{}`? Devices would have to trust another one then.", root.name());
-        if prompt::confirm(&question).map_err(one)? == Answer::No {
-            say(speech, &["nothing was changed".to_owned()]);
-            return Ok(Exit::No);
-        }
+    if !force && !dry_run && asked(sources, &root).map_err(one)? == Answer::No {
+        say(speech, &["nothing was changed".to_owned()]);
+        return Ok(Exit::No);
     }
     let locked = keyring.lock().map_err(one)?;
     if !dry_run {
@@ -67,14 +56,7 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     for file in &foreign {
         told.push(format!("Kept {}, which was not made here", file.display()));
     }
-    told.push(format!(
-        "Devices that were told to trust `{}` still do, though nobody has its key any more: take it out of their lists",
-        root.name()
-    ));
-    if let Some(store) = Store::of_this_system(&root).filter(Store::holds) {
-        let file = store.file.display();
-        told.push(format!("This system trusts it too: `sudo rm {file}`, then `sudo {}`", store.take));
-    }
+    told.extend(still_trusting(&root));
     say(speech, &told);
     drop(locked);
     // Not when something else is in it.
@@ -82,6 +64,30 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
         let _ = fs::remove_dir(folder);
     }
     Ok(Exit::Yes)
+}
+
+/// Asks whether the authority shall go.
+fn asked(sources: &Sources<'_>, root: &Root) -> Result<Answer, Error> {
+    if !prompt::is_possible() {
+        return Err(Error::new("nobody is there to be asked whether the authority shall go").hint(format!(
+            "to remove it without being asked: `innkeeper cert create --remove --force{}`",
+            sources.config_flag()
+        )));
+    }
+    prompt::confirm(&format!("Delete `{}`? Devices would have to trust another one then.", root.name()))
+}
+
+/// Who trusts the authority all the same, and what ends it.
+fn still_trusting(root: &Root) -> Vec<String> {
+    let mut told = vec![format!(
+        "Devices that were told to trust `{}` still do, though nobody has its key any more: take it out of their lists",
+        root.name()
+    )];
+    if let Some(store) = Store::of_this_system(root).filter(Store::holds) {
+        let file = store.file.display();
+        told.push(format!("This system trusts it too: `sudo rm {file}`, then `sudo {}`", store.take));
+    }
+    told
 }
 
 /// Gives files that were put aside the names that they had.

@@ -1,8 +1,10 @@
 use std::fs;
+use std::net::IpAddr;
 use std::path::Path;
 use std::sync::mpsc;
 
 use super::*;
+use crate::record::AccessLine;
 
 const HERE: IpAddr = IpAddr::V4(std::net::Ipv4Addr::LOCALHOST);
 
