@@ -9,7 +9,7 @@ mod plan;
 mod shared;
 
 use std::sync::Arc;
-use std::time::Duration;
+use std::time::{Duration, Instant};
 
 use hyper::Response;
 use tokio::sync::watch;
@@ -87,12 +87,17 @@ impl Gate {
 
     /// Takes note of a request of which no head could be read.
     fn begin_stranger(&self, peer: &mut Peer) {
+        // That was of the request before.
+        peer.asked = None;
         let client = Client::Direct { address: peer.address };
         trail::begin(&self.shared.journal, peer, &Sight::of_stranger(&client, audited::Reason::Malformed));
     }
 
     /// Judges one request head, of which `length` bytes lie in the client's input.
     pub fn judge(&mut self, head: &Head<'_>, length: usize, peer: &mut Peer, proof: Option<Proof>) -> Plan {
+        let now = Instant::now();
+        // A request that is judged again, with a proof, began when it was judged first.
+        peer.asked = peer.asked.filter(|_| proof.is_some()).or(Some(now));
         let mut proof = proof;
         if self.changes.has_changed().unwrap_or(false) {
             self.rules = Arc::clone(&self.changes.borrow_and_update());
@@ -134,7 +139,7 @@ impl Gate {
         if let Some(plan) = this.trust_page(&refused, peer, sending) {
             return plan;
         }
-        match rules.policy.decide(&visit, settled, self.now()) {
+        match rules.policy.decide(&visit, settled, now - this.shared.epoch) {
             Decision::Permit(permit) => this.admit(rules, head, &visit, target, &permit, peer, sending),
             Decision::Deny(denial) => refused.refuse(denial, peer, sending),
             Decision::Prove(claim) => Plan::Prove(Unproven {
@@ -276,7 +281,6 @@ impl Gate {
 
 #[cfg(test)]
 mod tests {
-    use std::time::Instant;
 
     use super::*;
     use crate::gateway::buffer;

@@ -250,6 +250,7 @@ pub(super) mod tests {
             public_paths: Vec::new(),
         };
         Arc::new(Rules {
+            edition: crate::gateway::rules::Edition::next(),
             policy,
             behind: Behind::Nothing,
             forward_client_ip: false,

@@ -7,6 +7,7 @@ mod logins;
 use std::collections::BTreeSet;
 use std::fmt;
 use std::path::Path;
+use std::sync::atomic::{AtomicU64, Ordering};
 use std::sync::{Arc, Mutex};
 use std::time::SystemTime;
 
@@ -30,6 +31,8 @@ use logins::SessionKey;
 /// Everything a change of settings replaces, in one piece.
 #[derive(Debug)]
 pub struct Rules {
+    /// No two have the same: what was known of an entry by its number holds as long as the rules do.
+    pub edition: Edition,
     /// Who may come in.
     pub policy: Policy,
     /// What is behind the gate.
@@ -54,6 +57,19 @@ pub struct Rules {
     pub guests: usize,
     /// The guests whose time is over.
     pub departed: Vec<Guest>,
+}
+
+/// Which of all the rules that were ever made in this process.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Edition(u64);
+
+impl Edition {
+    /// Another than all before.
+    #[must_use]
+    pub fn next() -> Self {
+        static MADE: AtomicU64 = AtomicU64::new(0);
+        Self(MADE.fetch_add(1, Ordering::Relaxed))
+    }
 }
 
 impl Rules {
@@ -203,6 +219,7 @@ impl Making {
             public_paths: settings.public_paths.clone(),
         };
         let rules = Rules {
+            edition: Edition::next(),
             policy,
             behind: self.behind.clone(),
             forward_client_ip: settings.forward_client_ip,

@@ -25,7 +25,7 @@ use super::http1::Head;
 use super::page::{self, Page, Reason};
 use super::reply::{self, AnswerBody, Refused};
 use super::rules::Rules;
-use super::trail::{self, Sight};
+use super::trail::{self, Entry, Sight};
 use crate::policy::origin::Provenance;
 use crate::policy::session;
 use crate::policy::{Denial, Visit};
@@ -82,7 +82,7 @@ pub fn plan(at: OwnPath, asked: &Refused<'_>, rules: &Arc<Rules>, peer: &mut Pee
     }
     let (reason, rule) = trail::grounds_of_approach(&approach);
     let sight = Sight {
-        rule,
+        entry: rule.map(|rule| Entry { rule, edition: rules.edition }),
         head: Some(head),
         target: Some((visit.path, visit.host)),
         ..Sight::of_stranger(&approach.client, reason)

@@ -13,7 +13,7 @@ use super::journal::Journal;
 use super::journal::audit::{Audit, HOUR, Wanted};
 use crate::policy::client::Client;
 use crate::record::event::{By, Course, End, Frame, Protocol, Raw, Reason, SignIn, Tls, Verdict, Visit};
-pub use sight::{Sight, grounds, grounds_of_approach, refusal};
+pub use sight::{Entry, Sight, grounds, grounds_of_approach, refusal};
 use texts::{Part, Texts};
 
 /// The visitor whom a connection was last found to be no news.
@@ -65,7 +65,7 @@ pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
         return;
     }
     let verdict = sight.reason.verdict();
-    let now = Instant::now();
+    let now = peer.asked.take().unwrap_or_else(Instant::now);
     let is_first = verdict == Verdict::Allowed && peer.is_news(audit, sight, now);
     if is_first
         && sight.reason == Reason::Password
@@ -95,7 +95,8 @@ pub fn begin(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
 /// Begins the trail of a form that was sent: what it is depends on what it holds.
 pub fn begin_form(journal: &Journal, peer: &mut Peer, sight: &Sight<'_>) {
     if journal.audit().is_some() {
-        peer.trail = Some(Box::new(Trail::new(journal, peer.tls, sight, None, Instant::now())));
+        let now = peer.asked.take().unwrap_or_else(Instant::now);
+        peer.trail = Some(Box::new(Trail::new(journal, peer.tls, sight, None, now)));
     }
 }
 

@@ -18,7 +18,7 @@ use crate::gateway::rules::{Behind, Rules};
 use crate::gateway::sight;
 use crate::gateway::signin::{self, OwnPath};
 use crate::gateway::stay::Stay;
-use crate::gateway::trail::{self, Sight};
+use crate::gateway::trail::{self, Entry, Sight};
 use crate::gateway::upstream::{Failure, Upstream};
 use crate::policy::host::HostVerdict;
 use crate::policy::{HostCheck, Permit, Visit};
@@ -97,7 +97,7 @@ impl Gate {
             client: &permit.client,
             reason,
             user: permit.user.as_deref(),
-            rule,
+            entry: rule.map(|rule| Entry { rule, edition: rules.edition }),
             head: Some(head),
             target: Some((visit.path, visit.host)),
         };

@@ -1,6 +1,7 @@
 //! Who is at the other end of a connection, and what the gate remembers of them between two requests.
 
 use std::net::{IpAddr, SocketAddr};
+use std::time::Instant;
 
 use crate::gateway::trail::{Acquaintance, Trail};
 use crate::policy::client::Client;
@@ -15,6 +16,8 @@ pub struct Peer {
     pub tls: Option<Tls>,
     /// It speaks in clear to a port of TLS, which has this address.
     pub astray: Option<SocketAddr>,
+    /// When the head of the request that is judged was read.
+    pub asked: Option<Instant>,
     /// The visitor that this connection was last told about.
     pub announced: Option<Client>,
     /// The visitor that is no news to the audit log.
@@ -29,6 +32,15 @@ impl Peer {
     /// Somebody of whom nothing else is known yet.
     #[must_use]
     pub const fn new(address: IpAddr, tls: Option<Tls>) -> Self {
-        Self { address, tls, astray: None, announced: None, known: None, trail: None, spare: None }
+        Self {
+            address,
+            tls,
+            astray: None,
+            asked: None,
+            announced: None,
+            known: None,
+            trail: None,
+            spare: None,
+        }
     }
 }

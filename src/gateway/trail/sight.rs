@@ -1,6 +1,7 @@
 //! A request and its verdict, in the words of the audit log.
 
 use crate::gateway::http1::Head;
+use crate::gateway::rules::Edition;
 use crate::policy::client::Client;
 use crate::policy::whitelist::Rule;
 use crate::policy::{Approach, Denial, Entrance, Lack, Permit, Standing};
@@ -15,18 +16,27 @@ pub struct Sight<'a> {
     /// Who signed in.
     pub user: Option<&'a str>,
     /// The entry that covers the address.
-    pub rule: Option<&'a Rule<'a>>,
+    pub entry: Option<Entry<'a>>,
     /// Its head, where one could be read.
     pub head: Option<&'a Head<'a>>,
     /// Its path without the query, and the host that it asks for.
     pub target: Option<(&'a str, Option<&'a [u8]>)>,
 }
 
+/// An entry of the list.
+#[derive(Clone, Copy)]
+pub struct Entry<'a> {
+    /// What it says, and where.
+    pub rule: &'a Rule<'a>,
+    /// Of which rules it is.
+    pub edition: Edition,
+}
+
 impl<'a> Sight<'a> {
     /// Of somebody of whom nothing is known but the address and the refusal.
     #[must_use]
     pub const fn of_stranger(client: &'a Client, reason: Reason) -> Self {
-        Self { client, reason, user: None, rule: None, head: None, target: None }
+        Self { client, reason, user: None, entry: None, head: None, target: None }
     }
 }
 

@@ -2,10 +2,11 @@
 //! nearly all of them again.
 
 use crate::gateway::field::Field;
-use crate::policy::whitelist::Rule;
+use crate::gateway::rules::Edition;
+use crate::policy::whitelist::{EntryId, Rule};
 use crate::record::event::Raw;
 
-use super::sight::Sight;
+use super::sight::{Entry, Sight};
 
 /// So many bytes of a text are kept: what is written holds no more.
 const LONGEST: usize = 513;
@@ -16,8 +17,8 @@ pub struct Texts {
     bytes: Vec<u8>,
     /// Where each is, if there is one.
     places: [Option<(u32, u32)>; PARTS],
-    /// What the place of the entry is made of: how long the name of the file is, and the line.
-    place: Option<(usize, u32)>,
+    /// The entry whose text and place these are.
+    entry: Option<(EntryId, Edition)>,
 }
 
 /// Which of them.
@@ -56,11 +57,12 @@ impl Texts {
             return true;
         }
         self.bytes.clear();
-        self.place = sight.rule.map(written_at).map(|(file, line)| (file.len(), line));
         for (which, text) in others(sight) {
             self.keep(which, text);
         }
-        self.keep(Part::Place, sight.rule.map(place).as_deref());
+        self.entry = sight.entry.map(identity);
+        self.keep(Part::Rule, sight.entry.map(|entry| entry.rule.text().as_bytes()));
+        self.keep(Part::Place, sight.entry.map(|entry| place(entry.rule)).as_deref());
         self.keep(Part::Path, path);
         false
     }
@@ -73,17 +75,7 @@ impl Texts {
             (Some(_), Some(text)) => self.get(which).is_some_and(|Raw(kept)| kept == within_limit(text)),
             (None, Some(_)) | (Some(_), None) => false,
         };
-        others(sight).into_iter().all(is) && self.is_place_of(sight.rule)
-    }
-
-    /// Whether the place is that of `rule`, without spelling that.
-    fn is_place_of(&self, rule: Option<&Rule<'_>>) -> bool {
-        let (Some(rule), Some((length, line))) = (rule, self.place) else {
-            return rule.is_none() && self.place.is_none();
-        };
-        let (file, its_line) = written_at(rule);
-        (length, line) == (file.len(), its_line)
-            && self.get(Part::Place).is_some_and(|Raw(place)| place.starts_with(file))
+        self.entry == sight.entry.map(identity) && others(sight).into_iter().all(is)
     }
 
     /// Puts a text in place of the one that was kept, or none.
@@ -104,30 +96,28 @@ impl Texts {
     }
 }
 
-/// The texts of a request but for its path and the place of the entry.
+/// The texts of a request but for its path, and what the entry says.
 #[inline]
-fn others<'a>(sight: &Sight<'a>) -> [(Part, Option<&'a [u8]>); 5] {
+fn others<'a>(sight: &Sight<'a>) -> [(Part, Option<&'a [u8]>); 4] {
     [
         (Part::User, sight.user.map(str::as_bytes)),
-        (Part::Rule, sight.rule.map(|rule| rule.text().as_bytes())),
         (Part::Method, sight.head.map(|head| head.method.as_bytes())),
         (Part::Host, sight.target.and_then(|(_, host)| host)),
         (Part::Agent, sight.head.and_then(|head| head.first(Field::UserAgent))),
     ]
 }
 
-/// `config.yaml:12`, or the file alone.
-fn place(rule: &Rule<'_>) -> Vec<u8> {
-    match written_at(rule) {
-        (file, 0) => file.to_vec(),
-        (file, line) => [file, b":", itoa::Buffer::new().format(line).as_bytes()].concat(),
-    }
+/// What no other entry has, in the list or in another.
+fn identity(entry: Entry<'_>) -> (EntryId, Edition) {
+    (entry.rule.id(), entry.edition)
 }
 
-/// The file that the entry was written in, as much of its name as is kept, and the line.
-fn written_at<'a>(rule: &Rule<'a>) -> (&'a [u8], u32) {
-    let (file, line) = rule.written_at();
-    (within_limit(file.as_bytes()), line)
+/// `config.yaml:12`, or the file alone.
+fn place(rule: &Rule<'_>) -> Vec<u8> {
+    match rule.written_at() {
+        (file, 0) => file.into(),
+        (file, line) => format!("{file}:{line}").into(),
+    }
 }
 
 /// As much of a text as is kept.
@@ -152,14 +142,13 @@ mod tests {
         list.build()
     }
 
-    fn sight<'a>(
-        user: Option<&'a str>,
-        rule: Option<&'a Rule<'a>>,
-        path: &'a str,
-        host: &'a str,
-    ) -> Sight<'a> {
+    fn sight<'a>(user: Option<&'a str>, entry: Option<Entry<'a>>, path: &'a str, host: &'a str) -> Sight<'a> {
         let target = Some((path, Some(host.as_bytes())));
-        Sight { user, rule, target, ..Sight::of_stranger(&CLIENT, Reason::Listed) }
+        Sight { user, entry, target, ..Sight::of_stranger(&CLIENT, Reason::Listed) }
+    }
+
+    fn entry<'a>(rule: &'a Rule<'a>) -> Entry<'a> {
+        Entry { rule, edition: Edition::next() }
     }
 
     /// User, entry, place, host and path.
@@ -174,21 +163,22 @@ mod tests {
         let (first, moved) = (listed(0), listed(7));
         let address = IpAddr::V4(Ipv4Addr::LOCALHOST);
         let (here, there) = (first.find(address).unwrap(), moved.find(address).unwrap());
+        let (here, there) = (Some(entry(&here)), Some(entry(&there)));
         let mut texts = Texts::default();
-        for (user, rule, path, host, is_same, all) in [
-            (None, Some(&here), "/a", "one", false, "- 127.0.0.1 config.yaml one /a"),
-            (None, Some(&here), "/a", "one", true, "- 127.0.0.1 config.yaml one /a"),
-            (None, Some(&here), "/longer", "one", true, "- 127.0.0.1 config.yaml one /longer"),
-            (None, Some(&here), "/", "one", true, "- 127.0.0.1 config.yaml one /"),
-            (None, Some(&here), "/", "two", false, "- 127.0.0.1 config.yaml two /"),
-            (None, Some(&there), "/", "two", false, "- 127.0.0.1 config.yaml:7 two /"),
-            (None, Some(&there), "/b", "two", true, "- 127.0.0.1 config.yaml:7 two /b"),
+        for (user, entry, path, host, is_same, all) in [
+            (None, here, "/a", "one", false, "- 127.0.0.1 config.yaml one /a"),
+            (None, here, "/a", "one", true, "- 127.0.0.1 config.yaml one /a"),
+            (None, here, "/longer", "one", true, "- 127.0.0.1 config.yaml one /longer"),
+            (None, here, "/", "one", true, "- 127.0.0.1 config.yaml one /"),
+            (None, here, "/", "two", false, "- 127.0.0.1 config.yaml two /"),
+            (None, there, "/", "two", false, "- 127.0.0.1 config.yaml:7 two /"),
+            (None, there, "/b", "two", true, "- 127.0.0.1 config.yaml:7 two /b"),
             (None, None, "/b", "two", false, "- - - two /b"),
             (Some("alice"), None, "/b", "two", false, "alice - - two /b"),
             (Some("alic"), None, "/b", "two", false, "alic - - two /b"),
             (Some("alic"), None, "", "two", true, "alic - - two "),
         ] {
-            assert_eq!(texts.keep_all(&sight(user, rule, path, host)), is_same, "{all}");
+            assert_eq!(texts.keep_all(&sight(user, entry, path, host)), is_same, "{all}");
             assert_eq!(kept(&texts), all);
         }
     }
