@@ -9,6 +9,8 @@ mod data;
 mod progress;
 pub mod prompt;
 mod screen;
+mod shortened;
+mod table;
 
 use std::borrow::Cow;
 use std::env;
@@ -21,6 +23,7 @@ pub use self::code::code;
 pub use self::data::{Data, Delivery};
 pub use self::progress::{Progress, Unit};
 pub use self::screen::Screen;
+pub use self::table::{Concession, aligned, fitted};
 use crate::error::Error;
 
 /// Prints `text` and a line end to stdout.
@@ -41,19 +44,13 @@ pub fn exact(text: &str) {
 /// Prints rows to stdout: on a terminal in columns under `titles`, else each as a line with tabs and no titles, for
 /// `cut` and `awk`.
 pub fn table<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) {
-    print(&if io::stdout().is_terminal() { columns(titles, rows) } else { tabbed(rows) });
+    print(&if io::stdout().is_terminal() { aligned(titles, rows) } else { table::tabbed(rows) });
 }
 
 /// Whether somebody looks at what goes to stdout.
 #[must_use]
 pub fn is_terminal() -> bool {
     io::stdout().is_terminal()
-}
-
-/// Rows below their titles, whoever reads them.
-#[must_use]
-pub fn aligned<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
-    columns(titles, rows)
 }
 
 /// Whether data for stdout did not arrive, which a reader that has enough is no case of. Somebody was told.
@@ -72,27 +69,6 @@ fn print(text: &str) {
     {
         error(&Error::new("cannot write to standard output").caused_by(failed));
     }
-}
-
-/// Cells one below the other, two blanks between columns. Widths are counted in characters.
-fn columns<const COLUMNS: usize>(titles: [&str; COLUMNS], rows: &[[String; COLUMNS]]) -> String {
-    let titles = titles.map(str::to_owned);
-    let rows: Vec<[String; COLUMNS]> =
-        std::iter::once(&titles).chain(rows).map(|row| row.each_ref().map(|text| escaped(text))).collect();
-    let width = |column: usize| rows.iter().map(|row| row[column].chars().count()).max().unwrap_or_default();
-    let widths: [usize; COLUMNS] = std::array::from_fn(width);
-    let mut out = String::new();
-    for row in &rows {
-        let padded = row.iter().zip(widths).map(|(text, width)| format!("{text:width$}"));
-        let _ = writeln!(out, "{}", padded.collect::<Vec<_>>().join("  ").trim_end());
-    }
-    out
-}
-
-/// A line for each row; nothing in a cell can look like the end of one.
-fn tabbed<const COLUMNS: usize>(rows: &[[String; COLUMNS]]) -> String {
-    let line = |row: &[String; COLUMNS]| row.each_ref().map(|cell| escaped(cell)).join("\t");
-    rows.iter().map(|row| line(row) + "\n").collect()
 }
 
 /// Prints `text` and a line end to stderr, as it is.
@@ -239,16 +215,6 @@ mod tests {
             describe(&Error::new("no").hint("yes"), Colour::On),
             "\x1b[1;31merror:\x1b[0m no\n\x1b[1;36mhint:\x1b[0m yes\n"
         );
-    }
-
-    #[test]
-    fn rows_for_people_and_for_programs() {
-        let rows = [["::1", "one", ""], ["Grün", "a\tb\x1b", "c"]].map(|row| row.map(str::to_owned));
-        assert_eq!(
-            columns(["ENTRY", "B", "NOTE"], &rows),
-            "ENTRY  B          NOTE\n::1    one\nGrün   a b\\u001b  c\n"
-        );
-        assert_eq!(tabbed(&rows), "::1\tone\t\nGrün\ta b\\u001b\tc\n");
     }
 
     #[test]

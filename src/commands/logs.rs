@@ -30,6 +30,7 @@ use self::line::Line;
 use self::parts::Part;
 use self::scan::{Flow, Oddities, Taker};
 use self::stamp::Stamp;
+use self::told::Form;
 use self::view::{Look, Summary, last_told, period};
 use super::sources::{Sources, config_flag};
 use crate::cli::{Following, Logs, LogsView};
@@ -61,6 +62,8 @@ pub fn run(logs: &Logs) -> Result<Exit, Vec<Error>> {
                 is_last_hour,
                 top,
                 bars: is_drawn.then(Screen::of_output),
+                terminal: Screen::of_terminal(),
+                now: Stamp::of(now.timestamp()),
                 zone: now.time_zone(),
                 circumstances: &source.circumstances,
             };
@@ -116,8 +119,7 @@ impl Source {
         let ([file], Some(newest)) = (&*files, parts.pop()) else {
             return Err(one(Error::new("only one file can be followed").hint("see `innkeeper logs --help`")));
         };
-        let mut printer =
-            Printer { form, zone, data: Data::open(), lines: Vec::new(), taken: 0, failed: None };
+        let mut printer = Printer::of(form, zone);
         if newest.is_pipe() {
             let oddities = scan::run(&[newest], filter, true, &mut printer);
             return printer.ended(&oddities, Exit::Yes).map_err(one);
@@ -223,9 +225,7 @@ impl Scanner<'_> {
     }
 
     fn raw(&self, filter: &Filter, zone: &TimeZone) -> Result<Exit, Vec<Error>> {
-        let form = Following::Raw;
-        let mut printer =
-            Printer { form, zone, data: Data::open(), lines: Vec::new(), taken: 0, failed: None };
+        let mut printer = Printer::of(Following::Raw, zone);
         let oddities =
             scan::run(self.parts, filter, self.is_quiet || printer.data.is_watched(), &mut printer);
         printer.ended(&oddities, Exit::No).map_err(|error| vec![error])
@@ -265,8 +265,7 @@ impl Taker for Last {
 
 /// Prints each line as soon as nothing more is there at once.
 struct Printer<'a> {
-    form: Following,
-    zone: &'a TimeZone,
+    form: Form<'a>,
     data: Data,
     lines: Vec<u8>,
     taken: u64,
@@ -276,7 +275,7 @@ struct Printer<'a> {
 impl Taker for Printer<'_> {
     fn take(&mut self, bytes: &[u8], line: &Line<'_>) {
         self.taken += 1;
-        told::put(bytes, line, self.form, self.zone, &mut self.lines);
+        told::put(bytes, line, &self.form, &mut self.lines);
     }
 
     fn pause(&mut self) -> Flow {
@@ -296,7 +295,12 @@ impl Taker for Printer<'_> {
     }
 }
 
-impl Printer<'_> {
+impl<'a> Printer<'a> {
+    fn of(following: Following, zone: &'a TimeZone) -> Self {
+        let form = Form { following, zone, terminal: Screen::of_terminal() };
+        Self { form, data: Data::open(), lines: Vec::new(), taken: 0, failed: None }
+    }
+
     /// Prints what is left; `otherwise` is the answer when there was nothing.
     fn ended(mut self, oddities: &Oddities, otherwise: Exit) -> Result<Exit, Error> {
         self.pause();

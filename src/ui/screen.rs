@@ -20,6 +20,12 @@ impl Screen {
         Self { width: size.map_or(80, |(width, _)| usize::from(width.0)), unicode: is_unicode() }
     }
 
+    /// That of stdout; `None` where nobody looks at it.
+    #[must_use]
+    pub fn of_terminal() -> Option<Self> {
+        Self::is_watched().then(Self::of_output)
+    }
+
     /// Whether somebody looks at stdout.
     #[must_use]
     pub fn is_watched() -> bool {

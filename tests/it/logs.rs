@@ -109,6 +109,36 @@ fn the_grouped_view() {
     golden("logs.txt", &text);
 }
 
+/// A new terminal has 80 letters in a line, and nothing says that it shows more than ASCII.
+#[cfg(target_os = "linux")]
+#[test]
+fn the_grouped_view_on_a_terminal() {
+    use crate::it::auth::terminal::Terminal;
+    let line = visit(
+        "10:08:30.000",
+        "allowed",
+        "listed",
+        "192.168.100.200",
+        &asked(&"u".repeat(30), "desk.local", "/", 200),
+        &"x".repeat(50),
+        1,
+    );
+    let folder = Folder::with(&[("config.yaml", SETTINGS), ("audit.jsonl", &(morning() + &line))]);
+    let wanted = "--since 2026-11-23T10:00:00Z --until 2026-11-23T11:00:00Z";
+    let Some(terminal) = Terminal::open(&folder, &format!("logs {wanted}")) else { return };
+    let shown = terminal.ends();
+    assert!(shown.is_ascii(), "{shown}");
+    let table: Vec<&str> = shown
+        .lines()
+        .skip_while(|line| !line.starts_with("VISITS"))
+        .take_while(|line| !line.is_empty())
+        .collect();
+    assert!(table.len() > 5 && table.iter().all(|line| line.len() <= 80), "{shown}");
+    assert!(table.iter().any(|line| line.contains("  192.168.100.200  uuuuu...  xxxxxxx...  ")), "{shown}");
+    let terminal = Terminal::open(&folder, &format!("logs --raw {wanted}")).unwrap();
+    assert!(terminal.ends().contains(&"x".repeat(50)));
+}
+
 #[test]
 fn every_filter() {
     let folder = of_morning();

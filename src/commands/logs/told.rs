@@ -9,11 +9,21 @@ use super::device;
 use super::line::{Line, readable};
 use crate::cli::Following;
 use crate::record::event::{Event, Kind};
-use crate::ui::escaped;
+use crate::ui::{Screen, escaped};
+
+/// How events are shown.
+pub struct Form<'a> {
+    /// For whom.
+    pub following: Following,
+    /// The clock of the wall.
+    pub zone: &'a TimeZone,
+    /// Where people see them; the lines for programs are the same everywhere.
+    pub terminal: Option<Screen>,
+}
 
 /// Writes `line`, which stands as `bytes` in the file, with its end to `out`.
-pub fn put(bytes: &[u8], line: &Line<'_>, form: Following, zone: &TimeZone, out: &mut Vec<u8>) {
-    match form {
+pub fn put(bytes: &[u8], line: &Line<'_>, form: &Form<'_>, out: &mut Vec<u8>) {
+    match form.following {
         Following::Raw => put_raw(bytes, out),
         Following::Json if bytes.first() == Some(&b'{') => put_raw(bytes, out),
         Following::Json => {
@@ -25,7 +35,11 @@ pub fn put(bytes: &[u8], line: &Line<'_>, form: Following, zone: &TimeZone, out:
             });
             out.extend_from_slice(object.to_string().as_bytes());
         }
-        Following::Told => out.extend_from_slice(escaped(&told(bytes, line, zone)).as_bytes()),
+        Following::Told => {
+            let text = escaped(&told(bytes, line, form.zone));
+            let shown = form.terminal.map_or(Cow::Borrowed(&*text), |screen| screen.shown(&text));
+            out.extend_from_slice(shown.as_bytes());
+        }
     }
     out.push(b'\n');
 }
@@ -107,9 +121,14 @@ fn other(bytes: &[u8], line: &Line<'_>) -> String {
 mod tests {
     use super::*;
 
-    fn shown(bytes: &[u8], form: Following) -> String {
+    fn shown(bytes: &[u8], following: Following) -> String {
+        shown_on(None, bytes, following)
+    }
+
+    fn shown_on(terminal: Option<Screen>, bytes: &[u8], following: Following) -> String {
         let mut out = Vec::new();
-        put(bytes, &Line::read(bytes).unwrap(), form, &TimeZone::UTC, &mut out);
+        let form = Form { following, zone: &TimeZone::UTC, terminal };
+        put(bytes, &Line::read(bytes).unwrap(), &form, &mut out);
         String::from_utf8(out).unwrap()
     }
 
@@ -146,6 +165,27 @@ mod tests {
         ] {
             assert_eq!(event(rest), format!("2026-11-23 10:57:38  {expected}\n"));
         }
+    }
+
+    #[test]
+    fn a_terminal_that_knows_ascii_only() {
+        let agent = "x".repeat(50);
+        let line = format!(
+            "{{\"time\":\"2026-11-23T10:57:38.123Z\",\"event\":\"visit\",\"verdict\":\"allowed\",\
+            \"client\":\"::1\",\"path\":\"/a…\",\"agent\":\"{agent}\"}}"
+        );
+        let on = |unicode, form| shown_on(Some(Screen { width: 80, unicode }), line.as_bytes(), form);
+        let cut = "x".repeat(39);
+        assert_eq!(
+            on(false, Following::Told),
+            format!("2026-11-23 10:57:38  allowed  ::1  /a...  {cut}...\n")
+        );
+        for form in [Following::Told, Following::Raw, Following::Json] {
+            assert_eq!(on(true, form), shown(line.as_bytes(), form));
+        }
+        // What programs read is the line of the file.
+        assert_eq!(on(false, Following::Json), format!("{line}\n"));
+        assert_eq!(on(false, Following::Raw), format!("{line}\n"));
     }
 
     #[test]

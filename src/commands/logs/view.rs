@@ -14,7 +14,7 @@ use super::line::{Line, Verdict};
 use super::scan::{Oddities, Taker};
 use super::slots::{Counts, Slots, drawn, total};
 use super::stamp::{self, Stamp};
-use crate::ui::{Screen, aligned};
+use crate::ui::{Concession, Screen, aligned, fitted};
 
 /// How many groups people are shown who did not say how many.
 const SHOWN: usize = 50;
@@ -47,6 +47,10 @@ pub struct Look<'a> {
     pub top: Option<usize>,
     /// Where the bars are drawn, if they are.
     pub bars: Option<Screen>,
+    /// The terminal whose lines the table has to go into; elsewhere it is whole, for whoever searches it.
+    pub terminal: Option<Screen>,
+    /// The end of the period, where nobody said until when.
+    pub now: Stamp,
     /// The clock of the wall.
     pub zone: &'a TimeZone,
     /// For the commands.
@@ -77,9 +81,7 @@ impl Summary {
         }
         let mut groups = self.selected(look.top);
         groups.truncate(look.top.unwrap_or(SHOWN));
-        let rows: Vec<[String; 7]> = groups.iter().map(|group| row(group, look.zone)).collect();
-        let titles = ["VISITS", "VERDICT", "REASON", "CLIENT", "USER", "DEVICE", "LAST"];
-        let _ = write!(text, "\n{}", aligned(titles, &rows));
+        let _ = write!(text, "\n{}", table(&groups, look));
         let left = self.groups.len() - groups.len();
         if left > 0 && look.top.is_none() {
             let _ =
@@ -89,7 +91,10 @@ impl Summary {
             let _ = writeln!(text, "and {} visits of others, too many to tell apart", self.groups.others);
         }
         let _ = write!(text, "{}", advised(&groups, &self.groups.let_in(), look));
-        text
+        match look.terminal {
+            Some(screen) => screen.shown(&text).into_owned(),
+            None => text,
+        }
     }
 
     /// `58 visits, 45 of them refused, 2 failed`.
@@ -153,6 +158,38 @@ pub fn period(look: &Look<'_>) -> String {
         (None, Some(until)) => format!("Until {}", wall(until)),
         (None, None) => "All of it".to_owned(),
     }
+}
+
+const TITLES: [&str; 7] = ["VISITS", "VERDICT", "REASON", "CLIENT", "USER", "DEVICE", "LAST"];
+
+/// What the table gives up on a narrow terminal. The address and the reason are whole: they are there to be copied, and
+/// to be looked up. Beside a wrong password from any address of IPv4 there is room in 80 letters for what is left.
+const CONCESSIONS: &[Concession] = &[
+    Concession::Shorten { title: "DEVICE", least: 10 },
+    Concession::Shorten { title: "USER", least: 8 },
+    Concession::Omit { title: "DEVICE" },
+];
+
+/// The visitors, one below the other.
+fn table(groups: &[&Group], look: &Look<'_>) -> String {
+    let mut rows: Vec<[String; 7]> = groups.iter().map(|group| row(group, look.zone)).collect();
+    let Some(screen) = look.terminal else { return aligned(TITLES, &rows) };
+    if is_one_day(groups, look) {
+        for [.., last] in &mut rows {
+            *last = last.split_once(' ').map_or("", |(_, time)| time).to_owned();
+        }
+    }
+    fitted(TITLES, &rows, CONCESSIONS, screen)
+}
+
+/// Whether the line above the table says what day all of it is of: the period begins and ends on that of each visit.
+fn is_one_day(groups: &[&Group], look: &Look<'_>) -> bool {
+    let Some(since) = look.filter.since else { return false };
+    // What ends at midnight ends with the day before.
+    let end = look.filter.until.map_or(look.now, |until| until.moved(-1));
+    let day = |stamp: Stamp| stamp.local(look.zone).split_once(' ').map(|(day, _)| day.to_owned());
+    let first = day(since);
+    first.is_some() && groups.iter().map(|group| group.last).chain([end]).all(|stamp| day(stamp) == first)
 }
 
 fn row(group: &Group, zone: &TimeZone) -> [String; 7] {
