@@ -21,11 +21,11 @@ use crate::record::event::{Clock, Event, Raw, Visit};
 /// How long a line may wait for others to be written with it.
 const DELAY: Duration = Duration::from_millis(200);
 /// So many bytes are written without waiting for more.
-const LARGE: usize = 64 * 1024;
+const LARGE: usize = 256 * 1024;
 /// So many bytes of a worker wait for the disk at most, for each file.
 const ROOM: usize = 4 * 1024 * 1024;
 /// A buffer that grew beyond this is not kept.
-const KEPT: usize = 4 * LARGE;
+const KEPT: usize = 2 * LARGE;
 /// How many workers have a shelf of their own.
 const SHELVES: usize = 8;
 
