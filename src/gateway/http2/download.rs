@@ -7,7 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::upload::Upload;
+use super::upload::{Ended, Upload};
 use crate::gateway::body::Decoder;
 use crate::gateway::http1::Persistence;
 use crate::gateway::stay::{Guard, Stay};
@@ -87,10 +87,11 @@ impl Body for Download {
             }
         };
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
-        if !upload.done {
-            let _ = upload.poll(cx, link);
-        }
+        let is_broken_off = !upload.done && upload.poll(cx, link) == Poll::Ready(Ended::BrokenOff);
         let Poll::Ready(piece) = next_piece(cx, link, decoder) else {
+            if is_broken_off {
+                return Poll::Ready(Some(Err(BROKEN_OFF.into())));
+            }
             ready!(guard.poll(cx, stay));
             return this.cut_off();
         };
@@ -145,6 +146,9 @@ fn next_piece(
         }
     }
 }
+
+/// Why a stream is cut whose answer may never be complete.
+const BROKEN_OFF: &str = "the client did not send all of its request";
 
 /// Why a stream is cut although nothing is wrong with it.
 const GONE: &str = "the rules have changed, and the client may not stay";

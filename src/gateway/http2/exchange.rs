@@ -11,11 +11,12 @@ use tokio::time::Instant;
 
 use super::download::{Download, Rest, put_back};
 use super::say;
-use super::upload::Upload;
+use super::upload::{Ended, Upload};
 use crate::gateway::body::Decoder;
 use crate::gateway::field::Field;
 use crate::gateway::gate::{Gate, Order, Peer};
 use crate::gateway::http1::{self, AnswerHead};
+use crate::gateway::reply;
 use crate::gateway::signin;
 use crate::gateway::stay::Guard;
 use crate::gateway::trail::Trail;
@@ -69,6 +70,9 @@ pub(super) async fn send_on(
             let answer = guard.gate().revoked(&order);
             say(response, answer, upload.leftover.body, peer, order.sending.bodyless);
         }
+        Err(Unanswered::BrokenOff) => {
+            say(response, reply::body_too_slow(), upload.leftover.body, peer, order.sending.bodyless);
+        }
     }
 }
 
@@ -104,6 +108,8 @@ enum Unanswered {
     Failed(Failure),
     /// New rules do not let the client have it.
     Revoked,
+    /// The client did not send all of its request.
+    BrokenOff,
 }
 
 impl From<Failure> for Unanswered {
@@ -136,7 +142,11 @@ async fn exchange(
         }
         if uploading {
             let carried = upload.carried;
-            uploading = upload.poll(cx, &mut link).is_pending();
+            uploading = match upload.poll(cx, &mut link) {
+                Poll::Pending => true,
+                Poll::Ready(Ended::Whole | Ended::Untaken) => false,
+                Poll::Ready(Ended::BrokenOff) => return Poll::Ready(Err(Unanswered::BrokenOff)),
+            };
             if let Some((limit, time)) = &mut silence
                 && (!uploading || upload.carried > carried)
             {
