@@ -18,13 +18,21 @@ const ENABLED: &str = "ssl.enabled";
 const FILES: [(&str, &str); 2] =
     [("ssl.certPath", "./certs/cert.pem"), ("ssl.keyPath", "./certs/privkey.pem")];
 
+/// All that is ever set, as it is written.
+pub const SET: [(&str, &str); 3] = [(ENABLED, "true"), FILES[0], FILES[1]];
+
 /// Whether the settings show the certificate of `keyring`.
 pub fn is_on(settings: &Settings, keyring: &Keyring) -> bool {
     settings.ssl.enabled && points_to(settings, keyring)
 }
 
 fn points_to(settings: &Settings, keyring: &Keyring) -> bool {
-    settings.ssl.cert_path == keyring.certificate && settings.ssl.key_path == keyring.key
+    is_same(&settings.ssl.cert_path, &keyring.certificate) && is_same(&settings.ssl.key_path, &keyring.key)
+}
+
+/// Whether both lead to the same file, however they are written.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// What has to be changed for https can be changed in the file.
@@ -43,7 +51,7 @@ fn differing(settings: &Settings, keyring: &Keyring) -> Vec<(&'static str, &'sta
     let ssl = &settings.ssl;
     let present: [(&Path, &Path); 2] =
         [(&ssl.cert_path, &keyring.certificate), (&ssl.key_path, &keyring.key)];
-    FILES.into_iter().zip(present).filter(|(_, (is, be))| is != be).map(|(file, _)| file).collect()
+    FILES.into_iter().zip(present).filter(|(_, (is, be))| !is_same(is, be)).map(|(file, _)| file).collect()
 }
 
 /// Turns https on if that is wanted, and says what is next.

@@ -199,3 +199,51 @@ fn another_file_by_now() {
     text += &folder.text("config.yaml");
     golden("cert-undo-moved.txt", &text);
 }
+
+/// Others may be able to write beside the settings, and whoever removes the authority may be able to write everywhere.
+#[test]
+fn what_others_have_put_in_is_not_done() {
+    const SETTINGS: &str = "port: 8000\nwhitelistMode: true\n";
+    const STEP: &str = r#"{"setting":"ssl.enabled","before":null,"path":["ssl","enabled"],"value":"true","put":"","taken":"","at":0}"#;
+    let change =
+        |from: &str, to: &str| format!(r#"{{"settings":{{"config.yaml":[{}]}}}}"#, STEP.replace(from, to));
+    let other = STEP
+        .replace(r#"["ssl","enabled"]"#, r#"["whitelistMode"]"#)
+        .replace(r#""put":"","taken":"""#, r#""put":"true","taken":"false""#);
+    for text in [
+        format!(r#"{{"settings":{{"config.yaml":[{other}]}}}}"#),
+        change(r#"["ssl","enabled"]"#, "[]"),
+        change("ssl.enabled", "whitelistMode"),
+        change(r#""true""#, r#""./elsewhere.pem""#),
+        format!(r#"{{"settings":{{"../config.yaml":[{STEP}]}}}}"#),
+        r#"{"aside":{"../theirs.txt":"cert.pem.bak"}}"#.to_owned(),
+        r#"{"aside":{"cert.pem":"../theirs.txt"}}"#.to_owned(),
+        r#"{"aside":{"cert.pem":"cert.pem.bak/../../theirs.txt"}}"#.to_owned(),
+        r#"{"aside":{"authority.pem":"authority.pem.bak"}}"#.to_owned(),
+        r#"{"mine":1}"#.to_owned(),
+    ] {
+        let folder = Folder::with(&[("config.yaml", SETTINGS), ("theirs.txt", "precious")]);
+        folder.done(&["cert", "create"]);
+        fs::write(folder.path("certs/undo.json"), &text).unwrap();
+        for arguments in [REMOVE, APPLY] {
+            assert_eq!(folder.run(arguments).status.code(), Some(2), "{text}");
+        }
+        assert_eq!(folder.text("config.yaml"), SETTINGS, "{text}");
+        assert_eq!(folder.text("theirs.txt"), "precious", "{text}");
+        assert_eq!(folder.text("certs/undo.json"), text);
+        assert!(folder.path("certs/cert.pem").is_file(), "{text}");
+    }
+}
+
+/// However the paths are written, a server would not start without the files.
+#[test]
+fn https_is_off_when_its_files_are_gone() {
+    let folder = Folder::with(&[("config.yaml", "port: 8000\n")]);
+    folder.done(APPLY);
+    let [cert, key] = ["cert.pem", "privkey.pem"].map(|name| folder.path("certs").join(name));
+    let theirs =
+        format!("ssl:\n  enabled: true\n  certPath: {}\n  keyPath: {}\n", cert.display(), key.display());
+    fs::write(folder.path("config.yaml"), &theirs).unwrap();
+    folder.done(REMOVE);
+    assert_eq!(folder.text("config.yaml"), theirs.replace("true", "false"));
+}
