@@ -1,6 +1,6 @@
 //! Https turned on or off in the settings, with a certificate of our own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::say;
 use super::undo::{Entry, Outcome, Undo};
@@ -131,12 +131,13 @@ pub enum After {
 }
 
 /// Takes back what `--apply` has changed, but for what somebody has changed since, and turns https off if it is still on
-/// with the certificate of `keyring`.
+/// with the certificate of `keyring`. The files that are `going` are deleted then, and none comes in their place.
 pub fn turn_off(
     sources: &Sources<'_>,
     keyring: &Keyring,
     undo: &Undo,
     after: After,
+    going: &[PathBuf],
     dry_run: bool,
 ) -> Result<Vec<String>, Vec<Error>> {
     let one = |error| vec![error];
@@ -168,12 +169,28 @@ pub fn turn_off(
             told.push("A server that runs goes on with https until its next start".to_owned());
         }
     }
+    if settings.ssl.enabled {
+        told.extend(missing(&settings, going).map(|file| {
+            let command = format!("innkeeper config set {ENABLED} false{}", sources.config_flag());
+            let file = file.display();
+            format!("`{ENABLED}` is on, but {file} is not there, and no server starts without: `{command}`")
+        }));
+    }
     for other in undo.others(&sources.file) {
         let file = other.display();
         let command = format!("innkeeper config set {ENABLED} false --config {}", quoted_file(&other));
         told.push(format!("{file} was turned to this certificate too: `{command}`, if it still is"));
     }
     Ok(told)
+}
+
+/// The first file of https that would not be there without those that are `going`.
+fn missing<'a>(settings: &'a Settings, going: &[PathBuf]) -> Option<&'a Path> {
+    let ssl = &settings.ssl;
+    let others = ssl.certificates.iter().flat_map(|other| [&other.cert_path, &other.key_path]);
+    let mut files = [&ssl.cert_path, &ssl.key_path].into_iter().chain(others);
+    let is_there = |file: &PathBuf| file.exists() && !going.iter().any(|going| is_same(going, file));
+    files.find(|file| !is_there(file)).map(PathBuf::as_path)
 }
 
 /// What has become of one setting, if there is something to say.

@@ -247,3 +247,45 @@ fn https_is_off_when_its_files_are_gone() {
     folder.done(REMOVE);
     assert_eq!(folder.text("config.yaml"), theirs.replace("true", "false"));
 }
+
+#[test]
+fn what_no_server_starts_without_is_told() {
+    const SETTINGS: &str = "ssl:\n  enabled: true\n  certPath: a.pem\n  keyPath: b.pem\n";
+    let folder = Folder::with(&[("config.yaml", SETTINGS)]);
+    folder.done(APPLY);
+    for remove in [&["cert", "create", "--remove", "--dry-run"][..], REMOVE] {
+        let text = told(&folder, remove);
+        let expected = "`ssl.enabled` is on, but a.pem is not there, and no server starts without: \
+                        `innkeeper config set ssl.enabled false`";
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(folder.text("config.yaml"), SETTINGS);
+
+    // Elsewhere in the settings.
+    let others = "innkeeper:\n  ssl:\n    certificates:\n      - certPath: certs/cert.pem\n        keyPath: certs/privkey.pem\n";
+    let folder = Folder::with(&[("config.yaml", &format!("{SETTINGS}{others}"))]);
+    for name in ["a.pem", "b.pem"] {
+        fs::write(folder.path(name), "").unwrap();
+    }
+    folder.done(&["cert", "create"]);
+    let text = told(&folder, REMOVE);
+    assert!(text.contains("`ssl.enabled` is on, but certs/cert.pem is not there"), "{text}");
+}
+
+/// The key that was put aside is no pair with a certificate that somebody has put in the place of ours.
+#[test]
+fn half_a_pair_is_not_put_back() {
+    let made = alone(server_now(&["localhost"]));
+    let folder = Folder::with(&[("config.yaml", "port: 8000\n")]);
+    fs::create_dir(folder.path("certs")).unwrap();
+    fs::write(folder.path("certs/cert.pem"), &made.pem).unwrap();
+    fs::write(folder.path("certs/privkey.pem"), &made.key).unwrap();
+    folder.done(&["cert", "create", "--force"]);
+    let theirs = alone(server_now(&["localhost"]));
+    fs::write(folder.path("certs/cert.pem"), &theirs.pem).unwrap();
+    fs::remove_file(folder.path("certs/privkey.pem")).unwrap();
+    folder.done(REMOVE);
+    assert_eq!(folder.text("certs/cert.pem"), theirs.pem);
+    assert_eq!(folder.text("certs/privkey.pem.bak"), made.key);
+    assert!(!folder.path("certs/privkey.pem").exists());
+}
