@@ -350,16 +350,11 @@ struct Witness {
 
 impl Witness {
     /// Takes note of what came of a signature with the key of `own`. One of a kind that is not known here says nothing.
-    fn signed(
-        &self,
-        own: &CertificateDer<'_>,
-        verdict: Result<HandshakeSignatureValid, TlsError>,
-    ) -> Result<HandshakeSignatureValid, TlsError> {
+    fn note(&self, own: &CertificateDer<'_>, verdict: &Result<HandshakeSignatureValid, TlsError>) {
         let is_bad = matches!(verdict, Err(TlsError::InvalidCertificate(CertificateError::BadSignature)));
         if is_bad && is_of_known_size(own) {
             self.is_forged.store(true, Ordering::Relaxed);
         }
-        Ok(HandshakeSignatureValid::assertion())
     }
 }
 
@@ -383,7 +378,8 @@ impl ServerCertVerifier for Witness {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.signed(own, verify_tls12_signature(message, own, signature, &known()))
+        self.note(own, &verify_tls12_signature(message, own, signature, &known()));
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     fn verify_tls13_signature(
@@ -392,7 +388,8 @@ impl ServerCertVerifier for Witness {
         own: &CertificateDer<'_>,
         signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
-        self.signed(own, verify_tls13_signature(message, own, signature, &known()))
+        self.note(own, &verify_tls13_signature(message, own, signature, &known()));
+        Ok(HandshakeSignatureValid::assertion())
     }
 
     /// All that there are: a server with an odd key shall show it.
