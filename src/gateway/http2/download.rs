@@ -13,6 +13,7 @@ use crate::gateway::http1::Persistence;
 use crate::gateway::stay::{Guard, Stay};
 use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Link, Upstream};
+use crate::record::event::Tls;
 
 /// The answer's body on its way to the HTTP/2 stream, with what is left of the request's.
 pub(super) struct Download {
@@ -22,6 +23,7 @@ pub(super) struct Download {
     pub(super) guard: Guard,
     pub(super) stay: Stay,
     pub(super) trail: Option<Box<Trail>>,
+    pub(super) tls: Option<Tls>,
 }
 
 /// What is still to come of the upstream's answer.
@@ -35,7 +37,7 @@ impl Download {
     /// Ends the stream for a client that may not stay.
     fn cut_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
         self.account();
-        let mut peer = self.stay.peer();
+        let mut peer = self.stay.peer(self.tls);
         peer.trail = self.trail.take();
         self.stay.leave(self.guard.gate(), &mut peer);
         Poll::Ready(Some(Err(GONE.into())))
@@ -77,6 +79,7 @@ impl Body for Download {
             guard,
             stay,
             trail,
+            tls: _,
         } = this;
         let mut carried = |count: usize, is_last: bool| {
             if let Some(trail) = trail {

@@ -19,7 +19,6 @@ use crate::gateway::http1::{self, AnswerHead};
 use crate::gateway::reply;
 use crate::gateway::signin;
 use crate::gateway::stay::Guard;
-use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Failure, Link};
 
 /// Forwards the request and prepares the answer.
@@ -59,7 +58,7 @@ pub(super) async fn send_on(
     match answered {
         Ok(answered) => {
             gate.upstream_answered(&order.upstream);
-            pass_on(answered, upload, order, guard, peer.trail.take(), response);
+            pass_on(answered, upload, order, guard, peer, response);
         }
         Err(Unanswered::Failed(failure)) => {
             let answer = gate.upstream_failed(&order, &failure);
@@ -82,9 +81,10 @@ fn pass_on(
     upload: Upload,
     order: Order,
     guard: Guard,
-    mut trail: Option<Box<Trail>>,
+    peer: &mut Peer,
     response: &mut Response,
 ) {
+    let mut trail = peer.trail.take();
     let Answered { status, headers, rest: mut answered } = answered;
     if let Some(trail) = &mut trail {
         trail.answered(status);
@@ -98,7 +98,7 @@ fn pass_on(
         put_back(&mut answered.link, answered.persistence, &order.upstream);
     }
     let Order { upstream, stay, .. } = order;
-    let download = Download { answered, upload, upstream, guard, stay, trail };
+    let download = Download { answered, upload, upstream, guard, stay, trail, tls: peer.tls };
     response.body(ResBody::Boxed(Box::pin(download)));
 }
 

@@ -61,9 +61,20 @@ impl Secure {
 
     /// Shakes hands over TLS, offering `protocol`.
     pub fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
+        self.connect_in(source, protocol, rustls::ALL_VERSIONS)
+    }
+
+    /// The same, in one of these versions of TLS.
+    pub fn connect_in(
+        &self,
+        source: &str,
+        protocol: &str,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> TlsStream<tokio::net::TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let config = rustls::ClientConfig::builder_with_protocol_versions(versions);
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![protocol.into()];
         let stream: TcpStream = Client::from(source, &self.server).stream;
         stream.set_nonblocking(true).unwrap();
