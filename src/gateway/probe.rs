@@ -7,19 +7,23 @@ mod hello;
 
 use std::io::{self, ErrorKind, Read, Write};
 use std::net::{IpAddr, TcpStream, ToSocketAddrs as _};
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::sync::mpsc::{self, RecvTimeoutError};
 use std::sync::{Arc, Mutex, PoisonError};
 use std::thread;
 use std::time::{Duration, Instant};
 
 use rustls::client::danger::{HandshakeSignatureValid, ServerCertVerified, ServerCertVerifier};
-use rustls::crypto::ring;
+use rustls::crypto::{WebPkiSupportedAlgorithms, ring, verify_tls12_signature, verify_tls13_signature};
 use rustls::pki_types::{CertificateDer, ServerName, UnixTime};
 use rustls::version::{TLS12, TLS13};
 use rustls::{
-    ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError, ProtocolVersion,
-    SignatureScheme, SupportedProtocolVersion,
+    CertificateError, ClientConfig, ClientConnection, DigitallySignedStruct, Error as TlsError,
+    ProtocolVersion, SignatureScheme, SupportedProtocolVersion,
 };
+
+use x509_parser::prelude::{FromDer as _, X509Certificate};
+use x509_parser::public_key::PublicKey;
 
 use crate::cert::inspection::{Answer, Protocol, Roots};
 use crate::error::Error;
@@ -37,9 +41,13 @@ pub fn system_roots() -> Roots {
 /// # Errors
 /// A name that nobody knows, nobody who answers within five seconds, an answer that is neither TLS nor http.
 pub fn probe(host: &str, port: u16) -> Result<Answer, Error> {
-    let deadline = Instant::now() + LIMIT;
-    let (server, stream) = Server::find(host, port, deadline)?;
+    let (server, stream) = Server::find(host, port)?;
     match server.first(stream) {
+        Ok(Shown { is_proven: false, .. }) => Err(Error::new(format!(
+            "{} shows a certificate of which it does not have the key",
+            server.name()
+        ))
+        .hint("no browser takes that: it was shown by somebody else, or the server has two of a kind")),
         Ok(first) => {
             let protocols = server.protocols(first.protocol);
             Ok(Answer::Tls { chain: first.chain, protocols, alpn: first.alpn })
@@ -73,6 +81,8 @@ struct Server<'a> {
 /// What came of a handshake.
 struct Shown {
     chain: Vec<Vec<u8>>,
+    /// It was not signed by another key than that of the certificate.
+    is_proven: bool,
     /// The version that was agreed on.
     protocol: Option<Protocol>,
     alpn: Option<String>,
@@ -86,8 +96,8 @@ struct Failure {
 }
 
 impl<'a> Server<'a> {
-    /// Looks it up and connects.
-    fn find(host: &'a str, port: u16, deadline: Instant) -> Result<(Self, Timed), Error> {
+    /// Looks it up and connects. How long a name takes is not up to the server.
+    fn find(host: &'a str, port: u16) -> Result<(Self, Timed), Error> {
         let addresses = (host, port).to_socket_addrs().map_err(|error| {
             Error::new(format!("nobody knows the name `{host}`"))
                 .caused_by(error)
@@ -95,7 +105,7 @@ impl<'a> Server<'a> {
         })?;
         let server = Self { host, port, addresses: addresses.collect() };
         // Whether it is there at all is told apart from what it says.
-        let stream = server.connect(deadline).map_err(|error| {
+        let stream = server.connect(Instant::now() + LIMIT).map_err(|error| {
             let hint = match error.kind() {
                 ErrorKind::TimedOut => {
                     "see whether it is switched on, and whether a firewall keeps that port"
@@ -181,7 +191,8 @@ impl<'a> Server<'a> {
                     Some(ProtocolVersion::TLSv1_3) => Some(Protocol::Tls13),
                     _ => None,
                 };
-                Ok(Shown { chain, protocol, alpn })
+                let is_proven = !seen.is_forged.load(Ordering::Relaxed);
+                Ok(Shown { chain, is_proven, protocol, alpn })
             }
         }
     }
@@ -281,6 +292,20 @@ fn those(protocols: &[Protocol], takes: impl Fn(Protocol) -> bool + Sync) -> Vec
     })
 }
 
+/// The signatures that can be verified.
+fn known() -> WebPkiSupportedAlgorithms {
+    ring::default_provider().signature_verification_algorithms
+}
+
+/// Whether signatures of the certificate's key can be verified: to ring those of a short RSA key are wrong.
+fn is_of_known_size(own: &CertificateDer<'_>) -> bool {
+    let Ok((_, own)) = X509Certificate::from_der(own) else { return false };
+    match own.public_key().parsed() {
+        Ok(PublicKey::RSA(key)) => (2048..=8192).contains(&key.key_size()),
+        key => key.is_ok(),
+    }
+}
+
 fn remaining(deadline: Instant) -> io::Result<Duration> {
     let left = deadline.saturating_duration_since(Instant::now());
     if left.is_zero() { Err(ErrorKind::TimedOut.into()) } else { Ok(left) }
@@ -319,6 +344,18 @@ impl Write for Timed {
 #[derive(Debug, Default)]
 struct Witness {
     chain: Mutex<Vec<Vec<u8>>>,
+    /// The handshake was signed by another key.
+    is_forged: AtomicBool,
+}
+
+impl Witness {
+    /// Takes note of what came of a signature with the key of `own`. One of a kind that is not known here says nothing.
+    fn note(&self, own: &CertificateDer<'_>, verdict: &Result<HandshakeSignatureValid, TlsError>) {
+        let is_bad = matches!(verdict, Err(TlsError::InvalidCertificate(CertificateError::BadSignature)));
+        if is_bad && is_of_known_size(own) {
+            self.is_forged.store(true, Ordering::Relaxed);
+        }
+    }
 }
 
 impl ServerCertVerifier for Witness {
@@ -337,19 +374,21 @@ impl ServerCertVerifier for Witness {
 
     fn verify_tls12_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.note(own, &verify_tls12_signature(message, own, signature, &known()));
         Ok(HandshakeSignatureValid::assertion())
     }
 
     fn verify_tls13_signature(
         &self,
-        _: &[u8],
-        _: &CertificateDer<'_>,
-        _: &DigitallySignedStruct,
+        message: &[u8],
+        own: &CertificateDer<'_>,
+        signature: &DigitallySignedStruct,
     ) -> Result<HandshakeSignatureValid, TlsError> {
+        self.note(own, &verify_tls13_signature(message, own, signature, &known()));
         Ok(HandshakeSignatureValid::assertion())
     }
 

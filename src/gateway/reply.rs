@@ -254,7 +254,17 @@ pub fn malformed(malformed: Malformed) -> Response<AnswerBody> {
 /// The answer to a head that did not come to its end in time.
 #[must_use]
 pub fn too_slow() -> Response<AnswerBody> {
-    let mut response = malformed(Malformed::Syntax("its head did not come to its end in time"));
+    timed_out("its head did not come to its end in time")
+}
+
+/// The answer to a request whose body did not come to its end.
+#[must_use]
+pub fn body_too_slow() -> Response<AnswerBody> {
+    timed_out("its body did not come to its end in time")
+}
+
+fn timed_out(what: &'static str) -> Response<AnswerBody> {
+    let mut response = malformed(Malformed::Syntax(what));
     *response.status_mut() = StatusCode::REQUEST_TIMEOUT;
     response
 }

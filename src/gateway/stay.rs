@@ -28,6 +28,7 @@ use crate::record::event::{Reason, Tls};
 pub struct Stay {
     peer: IpAddr,
     secure: bool,
+    version: Version,
     websocket: bool,
     user: Option<Arc<str>>,
     /// The parts of the head that say who came by which way, written as a head.
@@ -63,7 +64,14 @@ impl Stay {
         }
         bytes.extend_from_slice(b"\r\n");
         let user = user.map(Arc::clone);
-        Self { peer: visit.peer, secure: visit.secure, websocket: head.websocket, user, head: bytes }
+        Self {
+            peer: visit.peer,
+            secure: visit.secure,
+            version: head.version,
+            websocket: head.websocket,
+            user,
+            head: bytes,
+        }
     }
 
     /// Whether `policy`, which follows `before`, would let the visitor in as well. Nobody is asked for a proof again:
@@ -108,17 +116,18 @@ impl Stay {
         }
     }
 
-    /// The visitor, as far as is still known.
+    /// The visitor, as far as is still known, who came by `tls`.
     #[must_use]
-    pub const fn peer(&self) -> Peer {
-        Peer::new(self.peer, if self.secure { Some(Tls::V1_3) } else { None })
+    pub const fn peer(&self, tls: Option<Tls>) -> Peer {
+        Peer::new(self.peer, tls)
     }
 
     /// Takes note for the audit log that the visitor may not stay, also of one whose visit would not be written.
     pub fn leave(&self, gate: &Gate, peer: &mut Peer) {
         if peer.trail.is_none() {
             let mut memory = http1::fields();
-            let Ok(Some((head, _))) = Head::parse(&self.head, &mut memory) else { return };
+            let Ok(Some((mut head, _))) = Head::parse(&self.head, &mut memory) else { return };
+            head.version = self.version;
             let visit = self.visit(&head);
             let client = gate.client(&visit);
             let sight = Sight {

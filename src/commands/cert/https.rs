@@ -1,6 +1,6 @@
 //! Https turned on or off in the settings, with a certificate of our own.
 
-use std::path::Path;
+use std::path::{Path, PathBuf};
 
 use super::say;
 use super::undo::{Entry, Outcome, Undo};
@@ -18,13 +18,21 @@ const ENABLED: &str = "ssl.enabled";
 const FILES: [(&str, &str); 2] =
     [("ssl.certPath", "./certs/cert.pem"), ("ssl.keyPath", "./certs/privkey.pem")];
 
+/// All that is ever set, as it is written.
+pub const SET: [(&str, &str); 3] = [(ENABLED, "true"), FILES[0], FILES[1]];
+
 /// Whether the settings show the certificate of `keyring`.
 pub fn is_on(settings: &Settings, keyring: &Keyring) -> bool {
     settings.ssl.enabled && points_to(settings, keyring)
 }
 
 fn points_to(settings: &Settings, keyring: &Keyring) -> bool {
-    settings.ssl.cert_path == keyring.certificate && settings.ssl.key_path == keyring.key
+    is_same(&settings.ssl.cert_path, &keyring.certificate) && is_same(&settings.ssl.key_path, &keyring.key)
+}
+
+/// Whether both lead to the same file, however they are written.
+fn is_same(one: &Path, other: &Path) -> bool {
+    one == other || one.canonicalize().is_ok_and(|one| other.canonicalize().is_ok_and(|other| one == other))
 }
 
 /// What has to be changed for https can be changed in the file.
@@ -43,7 +51,7 @@ fn differing(settings: &Settings, keyring: &Keyring) -> Vec<(&'static str, &'sta
     let ssl = &settings.ssl;
     let present: [(&Path, &Path); 2] =
         [(&ssl.cert_path, &keyring.certificate), (&ssl.key_path, &keyring.key)];
-    FILES.into_iter().zip(present).filter(|(_, (is, be))| is != be).map(|(file, _)| file).collect()
+    FILES.into_iter().zip(present).filter(|(_, (is, be))| !is_same(is, be)).map(|(file, _)| file).collect()
 }
 
 /// Turns https on if that is wanted, and says what is next.
@@ -123,12 +131,13 @@ pub enum After {
 }
 
 /// Takes back what `--apply` has changed, but for what somebody has changed since, and turns https off if it is still on
-/// with the certificate of `keyring`.
+/// with the certificate of `keyring`. The files that are `going` are deleted then, and none comes in their place.
 pub fn turn_off(
     sources: &Sources<'_>,
     keyring: &Keyring,
     undo: &Undo,
     after: After,
+    going: &[PathBuf],
     dry_run: bool,
 ) -> Result<Vec<String>, Vec<Error>> {
     let one = |error| vec![error];
@@ -160,12 +169,28 @@ pub fn turn_off(
             told.push("A server that runs goes on with https until its next start".to_owned());
         }
     }
+    if settings.ssl.enabled {
+        told.extend(missing(&settings, going).map(|file| {
+            let command = format!("innkeeper config set {ENABLED} false{}", sources.config_flag());
+            let file = file.display();
+            format!("`{ENABLED}` is on, but {file} is not there, and no server starts without: `{command}`")
+        }));
+    }
     for other in undo.others(&sources.file) {
         let file = other.display();
         let command = format!("innkeeper config set {ENABLED} false --config {}", quoted_file(&other));
         told.push(format!("{file} was turned to this certificate too: `{command}`, if it still is"));
     }
     Ok(told)
+}
+
+/// The first file of https that would not be there without those that are `going`.
+fn missing<'a>(settings: &'a Settings, going: &[PathBuf]) -> Option<&'a Path> {
+    let ssl = &settings.ssl;
+    let others = ssl.certificates.iter().flat_map(|other| [&other.cert_path, &other.key_path]);
+    let mut files = [&ssl.cert_path, &ssl.key_path].into_iter().chain(others);
+    let is_there = |file: &PathBuf| file.exists() && !going.iter().any(|going| is_same(going, file));
+    files.find(|file| !is_there(file)).map(PathBuf::as_path)
 }
 
 /// What has become of one setting, if there is something to say.

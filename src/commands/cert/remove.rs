@@ -34,10 +34,15 @@ pub fn remove(sources: &Sources<'_>, force: bool, dry_run: bool, speech: Speech)
     let undo = Undo::read(&keyring).map_err(one)?;
     let Remains { ours, foreign } = Remains::of(&keyring, &root);
     let mut returning = undo.aside(&keyring);
-    returning.retain(|(_, was)| !foreign.contains(was));
+    // One of the two would be no pair with what is there.
+    if [&keyring.certificate, &keyring.key].iter().any(|file| foreign.contains(file)) {
+        returning.clear();
+    }
     let after = if returning.len() == 2 { After::Before } else { After::Nothing };
     // Settings first: a server that is started in between would miss the files.
-    let mut told = https::turn_off(sources, &keyring, &undo, after, dry_run)?;
+    let mut going = ours.clone();
+    going.retain(|file| returning.iter().all(|(_, was)| was != file));
+    let mut told = https::turn_off(sources, &keyring, &undo, after, &going, dry_run)?;
     for file in &ours {
         // The last.
         if *file == keyring.authority {

@@ -7,15 +7,17 @@ use std::path::{Path, PathBuf};
 
 use serde::{Deserialize, Serialize};
 
+use super::https;
 use crate::commands::place::{Editing, Place};
 use crate::config::Content;
 use crate::config::document::{Back, Step};
+use crate::config::schema::SECTION;
 use crate::error::{Error, quoted_file};
 use crate::gateway::keyring::{self, Keyring};
 
 /// All of it.
 #[derive(Default, Serialize, Deserialize)]
-#[serde(default)]
+#[serde(default, deny_unknown_fields)]
 pub struct Undo {
     /// The changes of each settings file, in the order in which they were made.
     settings: BTreeMap<String, Vec<Entry>>,
@@ -54,10 +56,11 @@ impl Undo {
     /// What is kept beside the authority; nothing is kept where there is no such file.
     ///
     /// # Errors
-    /// A file that cannot be read, or holds something else.
+    /// A file that cannot be read, or holds something else: also what would change other settings or move other files.
     pub fn read(keyring: &Keyring) -> Result<Self, Error> {
         let Some(bytes) = keyring::bytes(&keyring.undo)? else { return Ok(Self::default()) };
-        serde_json::from_slice(&bytes).map_err(|_| {
+        let kept = serde_json::from_slice(&bytes).ok().filter(|undo: &Self| undo.is_ours(keyring));
+        kept.ok_or_else(|| {
             Error::new(format!(
                 "`{}` does not hold what `cert create --apply` has written",
                 keyring.undo.display()
@@ -105,6 +108,16 @@ impl Undo {
         aside.filter(|(is, _)| is.symlink_metadata().is_ok()).collect()
     }
 
+    /// Whether it holds nothing but what `cert create` does. Others may be able to write into the folder, and whoever
+    /// removes the authority may be able to write everywhere.
+    fn is_ours(&self, keyring: &Keyring) -> bool {
+        let is_name = |text: &String| name(Path::new(text)) == *text;
+        let pair = [&keyring.certificate, &keyring.key].map(|file| name(file));
+        self.settings.keys().all(is_name)
+            && self.settings.values().flatten().all(Entry::is_ours)
+            && self.aside.iter().all(|(was, is)| pair.contains(was) && is_backup(is, was))
+    }
+
     fn write(&self, keyring: &Keyring) -> Result<(), Error> {
         let text = serde_json::to_string_pretty(self)
             .map_err(|error| Error::new("what was changed cannot be written down").caused_by(error))?;
@@ -128,6 +141,14 @@ impl Undo {
 }
 
 impl Entry {
+    /// Whether it is one that `--apply` makes: of a setting of https, and of the value that is set there.
+    fn is_ours(&self) -> bool {
+        let path = self.step.names();
+        let path = path.strip_prefix(&[SECTION]).unwrap_or(&path);
+        https::SET.contains(&(self.setting.as_str(), self.step.value.as_str()))
+            && path.iter().copied().eq(self.setting.split('.'))
+    }
+
     /// Sets `setting` to `value` in memory; nothing where it is set to that already.
     pub fn set(
         editing: &mut Editing<'_>,
@@ -161,6 +182,12 @@ impl Entry {
         let now = editing.written(&self.setting)?.map(str::to_owned);
         Ok(if now == self.before { Outcome::AsBefore } else { Outcome::Theirs { now } })
     }
+}
+
+/// Whether a file that was called `was` is called `name` when it is put aside.
+fn is_backup(name: &str, was: &str) -> bool {
+    let number = name.strip_prefix(was).and_then(|rest| rest.strip_prefix(".bak"));
+    number.is_some_and(|number| number.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 fn name(file: &Path) -> String {

@@ -56,7 +56,8 @@ impl Step {
     }
 
     /// The names that lead to it.
-    pub(super) fn names(&self) -> Vec<&str> {
+    #[must_use]
+    pub fn names(&self) -> Vec<&str> {
         self.path.iter().map(String::as_str).collect()
     }
 

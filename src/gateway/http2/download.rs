@@ -7,12 +7,13 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
-use super::upload::Upload;
+use super::upload::{Ended, Upload};
 use crate::gateway::body::Decoder;
 use crate::gateway::http1::Persistence;
 use crate::gateway::stay::{Guard, Stay};
 use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Link, Upstream};
+use crate::record::event::Tls;
 
 /// The answer's body on its way to the HTTP/2 stream, with what is left of the request's.
 pub(super) struct Download {
@@ -22,6 +23,7 @@ pub(super) struct Download {
     pub(super) guard: Guard,
     pub(super) stay: Stay,
     pub(super) trail: Option<Box<Trail>>,
+    pub(super) tls: Option<Tls>,
 }
 
 /// What is still to come of the upstream's answer.
@@ -35,7 +37,7 @@ impl Download {
     /// Ends the stream for a client that may not stay.
     fn cut_off(&mut self) -> Poll<Option<Result<Frame<Bytes>, Gone>>> {
         self.account();
-        let mut peer = self.stay.peer();
+        let mut peer = self.stay.peer(self.tls);
         peer.trail = self.trail.take();
         self.stay.leave(self.guard.gate(), &mut peer);
         Poll::Ready(Some(Err(GONE.into())))
@@ -77,6 +79,7 @@ impl Body for Download {
             guard,
             stay,
             trail,
+            tls: _,
         } = this;
         let mut carried = |count: usize, is_last: bool| {
             if let Some(trail) = trail {
@@ -87,10 +90,11 @@ impl Body for Download {
             }
         };
         let Some(link) = slot else { return upload.leftover.poll(cx).map(|()| None) };
-        if !upload.done {
-            let _ = upload.poll(cx, link);
-        }
+        let is_broken_off = !upload.done && upload.poll(cx, link) == Poll::Ready(Ended::BrokenOff);
         let Poll::Ready(piece) = next_piece(cx, link, decoder) else {
+            if is_broken_off {
+                return Poll::Ready(Some(Err(BROKEN_OFF.into())));
+            }
             ready!(guard.poll(cx, stay));
             return this.cut_off();
         };
@@ -145,6 +149,9 @@ fn next_piece(
         }
     }
 }
+
+/// Why a stream is cut whose answer may never be complete.
+const BROKEN_OFF: &str = "the client did not send all of its request";
 
 /// Why a stream is cut although nothing is wrong with it.
 const GONE: &str = "the rules have changed, and the client may not stay";

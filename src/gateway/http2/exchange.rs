@@ -11,14 +11,14 @@ use tokio::time::Instant;
 
 use super::download::{Download, Rest, put_back};
 use super::say;
-use super::upload::Upload;
+use super::upload::{Ended, Upload};
 use crate::gateway::body::Decoder;
 use crate::gateway::field::Field;
 use crate::gateway::gate::{Gate, Order, Peer};
 use crate::gateway::http1::{self, AnswerHead};
+use crate::gateway::reply;
 use crate::gateway::signin;
 use crate::gateway::stay::Guard;
-use crate::gateway::trail::Trail;
 use crate::gateway::upstream::{Failure, Link};
 
 /// Forwards the request and prepares the answer.
@@ -58,7 +58,7 @@ pub(super) async fn send_on(
     match answered {
         Ok(answered) => {
             gate.upstream_answered(&order.upstream);
-            pass_on(answered, upload, order, guard, peer.trail.take(), response);
+            pass_on(answered, upload, order, guard, peer, response);
         }
         Err(Unanswered::Failed(failure)) => {
             let answer = gate.upstream_failed(&order, &failure);
@@ -69,6 +69,9 @@ pub(super) async fn send_on(
             let answer = guard.gate().revoked(&order);
             say(response, answer, upload.leftover.body, peer, order.sending.bodyless);
         }
+        Err(Unanswered::BrokenOff) => {
+            say(response, reply::body_too_slow(), upload.leftover.body, peer, order.sending.bodyless);
+        }
     }
 }
 
@@ -78,9 +81,10 @@ fn pass_on(
     upload: Upload,
     order: Order,
     guard: Guard,
-    mut trail: Option<Box<Trail>>,
+    peer: &mut Peer,
     response: &mut Response,
 ) {
+    let mut trail = peer.trail.take();
     let Answered { status, headers, rest: mut answered } = answered;
     if let Some(trail) = &mut trail {
         trail.answered(status);
@@ -94,7 +98,7 @@ fn pass_on(
         put_back(&mut answered.link, answered.persistence, &order.upstream);
     }
     let Order { upstream, stay, .. } = order;
-    let download = Download { answered, upload, upstream, guard, stay, trail };
+    let download = Download { answered, upload, upstream, guard, stay, trail, tls: peer.tls };
     response.body(ResBody::Boxed(Box::pin(download)));
 }
 
@@ -104,6 +108,8 @@ enum Unanswered {
     Failed(Failure),
     /// New rules do not let the client have it.
     Revoked,
+    /// The client did not send all of its request.
+    BrokenOff,
 }
 
 impl From<Failure> for Unanswered {
@@ -136,7 +142,11 @@ async fn exchange(
         }
         if uploading {
             let carried = upload.carried;
-            uploading = upload.poll(cx, &mut link).is_pending();
+            uploading = match upload.poll(cx, &mut link) {
+                Poll::Pending => true,
+                Poll::Ready(Ended::Whole | Ended::Untaken) => false,
+                Poll::Ready(Ended::BrokenOff) => return Poll::Ready(Err(Unanswered::BrokenOff)),
+            };
             if let Some((limit, time)) = &mut silence
                 && (!uploading || upload.carried > carried)
             {

@@ -19,8 +19,21 @@ pub(super) struct Upload {
     written: usize,
     read_all: bool,
     pub(super) done: bool,
+    /// Of what the client sends later a part is missing.
+    is_broken_off: bool,
     /// Bytes of body that were read and not yet accounted for.
     pub(super) carried: u64,
+}
+
+/// How a request's way up ended.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Ended {
+    /// All of it is written.
+    Whole,
+    /// The upstream takes no more: its answer tells why.
+    Untaken,
+    /// The client broke off, or stood still for too long. The upstream may be waiting for the rest.
+    BrokenOff,
 }
 
 impl Upload {
@@ -34,26 +47,31 @@ impl Upload {
             written: 0,
             read_all,
             done: false,
+            is_broken_off: false,
             carried: 0,
         }
     }
 
-    /// Ready when all is written, or when no more can be: then the answer tells why.
-    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<()> {
+    /// Ready when all is written, or when no more will be.
+    pub(super) fn poll(&mut self, cx: &mut Context<'_>, link: &mut Link) -> Poll<Ended> {
+        if self.is_broken_off {
+            return Poll::Ready(Ended::BrokenOff);
+        }
         loop {
             while self.written < self.pending.len() {
                 match ready!(Pin::new(&mut link.wire).poll_write(cx, &self.pending[self.written..])) {
                     Ok(count) if count > 0 => self.written += count,
-                    _ => return Poll::Ready(()),
+                    _ => return Poll::Ready(Ended::Untaken),
                 }
             }
             self.pending.clear();
             self.written = 0;
             if self.read_all {
-                if ready!(Pin::new(&mut link.wire).poll_flush(cx)).is_ok() {
-                    self.done = true;
+                if ready!(Pin::new(&mut link.wire).poll_flush(cx)).is_err() {
+                    return Poll::Ready(Ended::Untaken);
                 }
-                return Poll::Ready(());
+                self.done = true;
+                return Poll::Ready(Ended::Whole);
             }
             let Poll::Ready(frame) = Pin::new(&mut self.leftover.body).poll_frame(cx) else {
                 let _ = Pin::new(&mut link.wire).poll_flush(cx);
@@ -61,7 +79,7 @@ impl Upload {
             };
             match frame {
                 // To hyper a reset without an error is an end like any other; to the upstream it must not be.
-                None if !self.leftover.is_done() => return Poll::Ready(()),
+                None if !self.leftover.is_done() => return self.break_off(),
                 None => {
                     self.coding.finish(&mut self.pending);
                     self.read_all = true;
@@ -74,9 +92,14 @@ impl Upload {
                         self.carried += data.len() as u64;
                     }
                 }
-                // The client broke off: the upstream must not take the half for the whole.
-                Some(Err(_)) => return Poll::Ready(()),
+                // The upstream must not take the half for the whole.
+                Some(Err(_)) => return self.break_off(),
             }
         }
+    }
+
+    fn break_off(&mut self) -> Poll<Ended> {
+        self.is_broken_off = true;
+        Poll::Ready(Ended::BrokenOff)
     }
 }

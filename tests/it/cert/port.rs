@@ -2,7 +2,15 @@
 
 use std::io::{Read as _, Write as _};
 use std::net::{Ipv4Addr, SocketAddr, TcpListener, TcpStream};
+use std::sync::Arc;
 use std::thread;
+
+use rustls::crypto::ring::{self, sign::any_supported_type};
+use rustls::pki_types::pem::PemObject as _;
+use rustls::pki_types::{CertificateDer, PrivateKeyDer};
+use rustls::sign::{CertifiedKey, SingleCertAndKey};
+use rustls::version::{TLS12, TLS13};
+use rustls::{ServerConfig, ServerConnection};
 
 use super::made::{Made, alone, redacted, server_now};
 use crate::it::harness::Innkeeper;
@@ -132,6 +140,41 @@ fn a_server_that_waits_for_a_line() {
     assert!(told(port, "127.0.0.1").starts_with(
         "$ innkeeper cert check 127.0.0.1:{port}\n127.0.0.1:{port}: it speaks http in clear, not https\n"
     ));
+}
+
+/// A certificate can be copied by everybody.
+#[test]
+fn a_certificate_of_somebody_else() {
+    let (made, key) = (pair(), pair().key);
+    let chain = CertificateDer::pem_slice_iter(made.pem.as_bytes()).collect::<Result<Vec<_>, _>>().unwrap();
+    let key = PrivateKeyDer::from_pem_slice(key.as_bytes()).unwrap();
+    let key = any_supported_type(&key).unwrap();
+    for version in [&TLS13, &TLS12] {
+        let shown = Arc::new(SingleCertAndKey::from(CertifiedKey::new(chain.clone(), Arc::clone(&key))));
+        let config = ServerConfig::builder_with_provider(Arc::new(ring::default_provider()))
+            .with_protocol_versions(&[version])
+            .unwrap()
+            .with_no_client_auth()
+            .with_cert_resolver(shown);
+        let config = Arc::new(config);
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        // It ends with the test's process.
+        thread::spawn(move || {
+            for stream in listener.incoming() {
+                let mut stream: TcpStream = stream.unwrap();
+                let mut connection = ServerConnection::new(Arc::clone(&config)).unwrap();
+                let _ = connection.complete_io(&mut stream);
+            }
+        });
+        assert_eq!(
+            told(port, "localhost"),
+            "$ innkeeper cert check localhost:{port}\n\
+             ! error: localhost:{port} shows a certificate of which it does not have the key\n\
+             ! hint: no browser takes that: it was shown by somebody else, or the server has two of a kind\n\
+             exit 2\n\n"
+        );
+    }
 }
 
 /// What is sent there is lost: the queue of those that wait to be accepted is full.

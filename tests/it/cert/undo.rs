@@ -199,3 +199,93 @@ fn another_file_by_now() {
     text += &folder.text("config.yaml");
     golden("cert-undo-moved.txt", &text);
 }
+
+/// Others may be able to write beside the settings, and whoever removes the authority may be able to write everywhere.
+#[test]
+fn what_others_have_put_in_is_not_done() {
+    const SETTINGS: &str = "port: 8000\nwhitelistMode: true\n";
+    const STEP: &str = r#"{"setting":"ssl.enabled","before":null,"path":["ssl","enabled"],"value":"true","put":"","taken":"","at":0}"#;
+    let change =
+        |from: &str, to: &str| format!(r#"{{"settings":{{"config.yaml":[{}]}}}}"#, STEP.replace(from, to));
+    let other = STEP
+        .replace(r#"["ssl","enabled"]"#, r#"["whitelistMode"]"#)
+        .replace(r#""put":"","taken":"""#, r#""put":"true","taken":"false""#);
+    for text in [
+        format!(r#"{{"settings":{{"config.yaml":[{other}]}}}}"#),
+        change(r#"["ssl","enabled"]"#, "[]"),
+        change("ssl.enabled", "whitelistMode"),
+        change(r#""true""#, r#""./elsewhere.pem""#),
+        format!(r#"{{"settings":{{"../config.yaml":[{STEP}]}}}}"#),
+        r#"{"aside":{"../theirs.txt":"cert.pem.bak"}}"#.to_owned(),
+        r#"{"aside":{"cert.pem":"../theirs.txt"}}"#.to_owned(),
+        r#"{"aside":{"cert.pem":"cert.pem.bak/../../theirs.txt"}}"#.to_owned(),
+        r#"{"aside":{"authority.pem":"authority.pem.bak"}}"#.to_owned(),
+        r#"{"mine":1}"#.to_owned(),
+    ] {
+        let folder = Folder::with(&[("config.yaml", SETTINGS), ("theirs.txt", "precious")]);
+        folder.done(&["cert", "create"]);
+        fs::write(folder.path("certs/undo.json"), &text).unwrap();
+        for arguments in [REMOVE, APPLY] {
+            assert_eq!(folder.run(arguments).status.code(), Some(2), "{text}");
+        }
+        assert_eq!(folder.text("config.yaml"), SETTINGS, "{text}");
+        assert_eq!(folder.text("theirs.txt"), "precious", "{text}");
+        assert_eq!(folder.text("certs/undo.json"), text);
+        assert!(folder.path("certs/cert.pem").is_file(), "{text}");
+    }
+}
+
+/// However the paths are written, a server would not start without the files.
+#[test]
+fn https_is_off_when_its_files_are_gone() {
+    let folder = Folder::with(&[("config.yaml", "port: 8000\n")]);
+    folder.done(APPLY);
+    let [cert, key] = ["cert.pem", "privkey.pem"].map(|name| folder.path("certs").join(name));
+    let theirs =
+        format!("ssl:\n  enabled: true\n  certPath: {}\n  keyPath: {}\n", cert.display(), key.display());
+    fs::write(folder.path("config.yaml"), &theirs).unwrap();
+    folder.done(REMOVE);
+    assert_eq!(folder.text("config.yaml"), theirs.replace("true", "false"));
+}
+
+#[test]
+fn what_no_server_starts_without_is_told() {
+    const SETTINGS: &str = "ssl:\n  enabled: true\n  certPath: a.pem\n  keyPath: b.pem\n";
+    let folder = Folder::with(&[("config.yaml", SETTINGS)]);
+    folder.done(APPLY);
+    for remove in [&["cert", "create", "--remove", "--dry-run"][..], REMOVE] {
+        let text = told(&folder, remove);
+        let expected = "`ssl.enabled` is on, but a.pem is not there, and no server starts without: \
+                        `innkeeper config set ssl.enabled false`";
+        assert!(text.contains(expected), "{text}");
+    }
+    assert_eq!(folder.text("config.yaml"), SETTINGS);
+
+    // Elsewhere in the settings.
+    let others = "innkeeper:\n  ssl:\n    certificates:\n      - certPath: certs/cert.pem\n        keyPath: certs/privkey.pem\n";
+    let folder = Folder::with(&[("config.yaml", &format!("{SETTINGS}{others}"))]);
+    for name in ["a.pem", "b.pem"] {
+        fs::write(folder.path(name), "").unwrap();
+    }
+    folder.done(&["cert", "create"]);
+    let text = told(&folder, REMOVE);
+    assert!(text.contains("`ssl.enabled` is on, but certs/cert.pem is not there"), "{text}");
+}
+
+/// The key that was put aside is no pair with a certificate that somebody has put in the place of ours.
+#[test]
+fn half_a_pair_is_not_put_back() {
+    let made = alone(server_now(&["localhost"]));
+    let folder = Folder::with(&[("config.yaml", "port: 8000\n")]);
+    fs::create_dir(folder.path("certs")).unwrap();
+    fs::write(folder.path("certs/cert.pem"), &made.pem).unwrap();
+    fs::write(folder.path("certs/privkey.pem"), &made.key).unwrap();
+    folder.done(&["cert", "create", "--force"]);
+    let theirs = alone(server_now(&["localhost"]));
+    fs::write(folder.path("certs/cert.pem"), &theirs.pem).unwrap();
+    fs::remove_file(folder.path("certs/privkey.pem")).unwrap();
+    folder.done(REMOVE);
+    assert_eq!(folder.text("certs/cert.pem"), theirs.pem);
+    assert_eq!(folder.text("certs/privkey.pem.bak"), made.key);
+    assert!(!folder.path("certs/privkey.pem").exists());
+}

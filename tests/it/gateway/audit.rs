@@ -461,6 +461,37 @@ fn what_was_sent_after_the_answer_began_counts_for_whoever_is_sent_away() {
 }
 
 #[test]
+fn whoever_is_sent_away_came_by_the_version_that_was_agreed_on() {
+    let logs = Logs::new();
+    let app = App::start(|talk| {
+        talk.head();
+        talk.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n5\r\nfirst\r\n");
+        talk.listen();
+    });
+    // The visit itself is not written.
+    let own = logs.own(&app.url, "refused", "");
+    let secure = Secure::start(LIST, &own);
+    let mut stream = secure.connect_in("127.0.0.2", "h2", &[&rustls::version::TLS12]);
+    let head = [(":method", "GET"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    secure.wait(async {
+        stream.write_all(&opening(1, &head)).await.unwrap();
+        let mut answer = Vec::new();
+        while !answer.windows(5).any(|bytes| bytes == b"first") {
+            assert_ne!(stream.read_buf(&mut answer).await.unwrap(), 0);
+        }
+    });
+    let top = LIST.replace(", 127.0.0.2", "");
+    let tls = "ssl: {enabled: true, certPath: tls/cert.pem, keyPath: tls/key.pem}\n";
+    secure.server.write("config.yaml", &settings(&format!("{tls}{top}"), &own));
+    app.wait("its end", |used| used[0].ended);
+    drop(stream);
+    secure.server.stop();
+    let rest = r#""verdict":"refused","reason":"revoked","client":"127.0.0.2","method":"GET","host":"app.test","path":"/","received":0,"sent":0,"ms":0,"end":"cut","tls":"1.2","protocol":"HTTP/2""#;
+    let visits: Vec<String> = logs.lines().into_iter().filter(|line| line.contains("visit")).collect();
+    assert_eq!(visits, [visit("visit", rest)]);
+}
+
+#[test]
 fn changes_of_the_settings_and_who_goes_with_them() {
     let logs = Logs::new();
     // It opens a WebSocket and says nothing more.

@@ -61,9 +61,20 @@ impl Secure {
 
     /// Shakes hands over TLS, offering `protocol`.
     pub fn connect(&self, source: &str, protocol: &str) -> TlsStream<tokio::net::TcpStream> {
+        self.connect_in(source, protocol, rustls::ALL_VERSIONS)
+    }
+
+    /// The same, in one of these versions of TLS.
+    pub fn connect_in(
+        &self,
+        source: &str,
+        protocol: &str,
+        versions: &[&'static rustls::SupportedProtocolVersion],
+    ) -> TlsStream<tokio::net::TcpStream> {
         let mut roots = rustls::RootCertStore::empty();
         roots.add(self.certificate.clone()).unwrap();
-        let mut config = rustls::ClientConfig::builder().with_root_certificates(roots).with_no_client_auth();
+        let config = rustls::ClientConfig::builder_with_protocol_versions(versions);
+        let mut config = config.with_root_certificates(roots).with_no_client_auth();
         config.alpn_protocols = vec![protocol.into()];
         let stream: TcpStream = Client::from(source, &self.server).stream;
         stream.set_nonblocking(true).unwrap();
@@ -613,6 +624,47 @@ fn an_upload_may_take_longer_than_the_answer() {
     drop(stream);
     secure.server.stop();
     assert_eq!(app.ended()[0].requests, 1);
+}
+
+#[test]
+fn an_upload_that_stands_still_holds_nothing() {
+    let app = App::fine();
+    let secure = Secure::start("", &format!("upstream: {}\nlimits: {{bodyTimeout: 300ms}}", app.url));
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    let mut stream = secure.connect("127.0.0.1", "h2");
+    secure.wait(async {
+        stream.write_all(&opening(0, &head)).await.unwrap();
+        stream.write_all(&frame(0, 0, 1, b"half")).await.unwrap();
+    });
+    app.wait("the end", |used| used.iter().any(|one| one.ended && one.text().ends_with("half\r\n")));
+    drop(stream);
+    secure.server.stop();
+    assert_eq!(app.ended()[0].requests, 0);
+}
+
+/// The application must not take a body for whole of which a part came too late, and answers before it has it.
+#[test]
+fn an_upload_that_goes_on_too_late_does_not_pass_for_whole() {
+    let app = App::start(|talk| {
+        talk.head();
+        talk.say("HTTP/1.1 200 OK\r\nTransfer-Encoding: chunked\r\n\r\n1\r\na\r\n");
+        talk.listen();
+    });
+    let secure = Secure::start("", &format!("upstream: {}\nlimits: {{bodyTimeout: 300ms}}", app.url));
+    let head = [(":method", "POST"), (":scheme", "https"), (":authority", "app.test"), (":path", "/")];
+    let mut stream = secure.connect("127.0.0.1", "h2");
+    secure.wait(async {
+        stream.write_all(&opening(0, &head)).await.unwrap();
+        stream.write_all(&frame(0, 0, 1, b"half")).await.unwrap();
+        // Much longer than the limit; it may be sooner that all is over.
+        tokio::time::sleep(Duration::from_millis(900)).await;
+        for (flags, part) in [(0, "late"), (END_STREAM, "last")] {
+            let _ = stream.write_all(&frame(0, flags, 1, part.as_bytes())).await;
+        }
+    });
+    let used =
+        app.wait("the end", |used| used.iter().any(|one| one.ended || one.text().ends_with("0\r\n\r\n")));
+    assert!(used[0].text().ends_with("half\r\n"), "{used:?}");
 }
 
 #[test]
