@@ -41,6 +41,14 @@ pub struct Oddities {
 }
 
 impl Oddities {
+    /// Takes note of a line that could not be read: that with this `number` behind the byte `offset` of `part`.
+    fn note(&mut self, part: &Part, offset: u64, number: u64) {
+        self.unreadable += 1;
+        if self.first.is_none() {
+            self.first = Some(format!("{}:{}", part.name(), part.lines_before(offset) + number));
+        }
+    }
+
     /// Tells of them on stderr.
     pub fn tell(&self) {
         self.failures.iter().for_each(ui::error);
@@ -91,13 +99,7 @@ fn one(
     let mut lines = Lines::of(opened.stream);
     let (mut number, mut told) = (0_u64, 0);
     loop {
-        let mut odd = |number: u64| {
-            oddities.unreadable += 1;
-            if oddities.first.is_none() {
-                let before = part.lines_before(opened.offset);
-                oddities.first = Some(format!("{}:{}", part.name(), before + number));
-            }
-        };
+        let mut odd = |number| oddities.note(part, opened.offset, number);
         let ended = match lines.next()? {
             Batch::Whole(batch) => {
                 for bytes in each(batch) {
