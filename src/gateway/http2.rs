@@ -276,7 +276,10 @@ fn say(
     response.body(ResBody::Boxed(Box::pin(Said { body, leftover: Leftover::new(unread), trail })));
 }
 
-/// An answer of our own, with the kind of error that salvo wants.
+/// What salvo wants the errors of bodies to be.
+type Gone = Box<dyn std::error::Error + Send + Sync>;
+
+/// An answer of our own.
 struct Said {
     body: AnswerBody,
     leftover: Leftover,
@@ -285,7 +288,7 @@ struct Said {
 
 impl Body for Said {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Gone;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,

@@ -7,6 +7,7 @@ use std::task::{Context, Poll, ready};
 use bytes::Bytes;
 use hyper::body::{Body, Frame, SizeHint};
 
+use super::Gone;
 use super::upload::{Ended, Upload};
 use crate::gateway::body::Decoder;
 use crate::gateway::http1::Persistence;
@@ -57,12 +58,9 @@ impl Drop for Download {
     }
 }
 
-/// What salvo wants errors to be.
-type Gone = Box<dyn std::error::Error + Send + Sync>;
-
 impl Body for Download {
     type Data = Bytes;
-    type Error = Box<dyn std::error::Error + Send + Sync>;
+    type Error = Gone;
 
     fn poll_frame(
         mut self: Pin<&mut Self>,
