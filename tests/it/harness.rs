@@ -282,6 +282,13 @@ pub fn data(name: &str) -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/conformance").join(name)
 }
 
+/// SillyTavern's accounts, as the files of a server whose `dataRoot` is `data`.
+pub fn account_records() -> Vec<(String, Vec<u8>)> {
+    let records = fs::read_dir(data("accounts/_storage")).unwrap().map(|record| record.unwrap());
+    let name = |record: &fs::DirEntry| format!("data/_storage/{}", record.file_name().display());
+    records.map(|record| (name(&record), fs::read(record.path()).unwrap())).collect()
+}
+
 #[test]
 fn a_read_that_was_interrupted_is_no_end() {
     /// Interrupted twice, then there.

@@ -17,7 +17,7 @@ use serde_json::Value;
 
 use crate::it::harness::app::{App, Connection};
 use crate::it::harness::client::Client;
-use crate::it::harness::{Innkeeper, data};
+use crate::it::harness::{Innkeeper, account_records};
 
 #[derive(Deserialize)]
 struct Tries {
@@ -78,14 +78,7 @@ fn every_login_of_the_page() {
 #[test]
 fn every_basic_login_of_the_running_server() {
     let app = App::fine();
-    let files: Vec<(String, Vec<u8>)> = fs::read_dir(data("accounts/_storage"))
-        .unwrap()
-        .map(|entry| {
-            let entry = entry.unwrap();
-            let name = format!("data/_storage/{}", entry.file_name().into_string().unwrap());
-            (name, fs::read(entry.path()).unwrap())
-        })
-        .collect();
+    let files = account_records();
     let files: Vec<(&str, &[u8])> =
         files.iter().map(|(name, bytes)| (name.as_str(), bytes.as_slice())).collect();
     let top = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nbasicAuthMode: true\nenableUserAccounts: true\n\

@@ -701,14 +701,7 @@ fn another_password_ends_it_and_a_switch_in_the_settings_too() {
 
 /// Settings with SillyTavern's accounts, and the files that hold them.
 fn with_accounts(app: &App, own: &str) -> Innkeeper {
-    let storage = crate::it::harness::data("accounts/_storage");
-    let records: Vec<(String, Vec<u8>)> = fs::read_dir(storage)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (format!("data/_storage/{}", entry.file_name().display()), fs::read(entry.path()).unwrap())
-        })
-        .collect();
+    let records = crate::it::harness::account_records();
     let files: Vec<(&str, &[u8])> = records.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
     let top = "listen: true\nlistenAddress: {ipv4: 127.0.0.1}\nwhitelistMode: false\nbasicAuthMode: true\n\
                enableUserAccounts: true\nperUserBasicAuth: true\n";

@@ -9,14 +9,7 @@ use super::*;
 fn other_accounts_are_a_change_too() {
     let logs = Logs::new();
     let app = App::fine();
-    let storage = crate::it::harness::data("accounts/_storage");
-    let records: Vec<(String, Vec<u8>)> = fs::read_dir(storage)
-        .unwrap()
-        .map(|entry| entry.unwrap())
-        .map(|entry| {
-            (format!("data/_storage/{}", entry.file_name().display()), fs::read(entry.path()).unwrap())
-        })
-        .collect();
+    let records = crate::it::harness::account_records();
     let files: Vec<(&str, &[u8])> = records.iter().map(|(name, bytes)| (name.as_str(), &bytes[..])).collect();
     let top = format!("{LIST}basicAuthMode: true\nenableUserAccounts: true\nperUserBasicAuth: true\n");
     let server = Innkeeper::start_with(&top, &logs.own(&app.url, "new", ""), &files);
